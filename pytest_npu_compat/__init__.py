@@ -1,0 +1,63 @@
+"""A merge gate for neural networks on NPUs: models and thresholds become pytest items.
+
+The public API is what this module exports: `analyze`, `load_gate`, `Report`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_npu_compat.analysis.report import Report
+    from pytest_npu_compat.gate.schema import GateFile
+
+__all__ = ["Report", "__version__", "analyze", "load_gate"]
+
+__version__ = "0.1.0"
+
+
+def analyze(model: str | Path, *, target: str = "ethos-n78", variant: str | None = None) -> Report:
+    """Analyzes a model file.
+
+    Args:
+        model: Path of the ONNX file.
+        target: Name of the target.
+        variant: Variant of the target; its default if None.
+
+    Returns:
+        The report; its status is ``not_analyzable`` if the model cannot be judged.
+    """
+    from pathlib import Path
+
+    from pytest_npu_compat.run import AnalysisRequest
+    from pytest_npu_compat.run import analyze as run
+
+    path = Path(model)
+    return run(AnalysisRequest(str(path), path.stem, path.as_posix(), target, variant))
+
+
+def load_gate(path: str | Path) -> GateFile:
+    """Loads a gate file.
+
+    Args:
+        path: The YAML file.
+
+    Raises:
+        GateError: The file is not a valid gate file; the message names file, line and column.
+    """
+    from pathlib import Path
+
+    from pytest_npu_compat.gate.loading import load
+
+    return load(Path(path))
+
+
+def __getattr__(name: str) -> object:
+    # Lazy, so that importing the plugin costs nothing in a run without gate files.
+    if name == "Report":
+        from pytest_npu_compat.analysis.report import Report
+
+        return Report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

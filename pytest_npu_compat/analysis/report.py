@@ -1,0 +1,282 @@
+"""The report: one analysis of one model on one target, as plain immutable values and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Conversion",
+    "ErrorInfo",
+    "HazardInfo",
+    "MetricValue",
+    "ModelInfo",
+    "OperatorInfo",
+    "PartitionInfo",
+    "Reason",
+    "Report",
+    "TargetInfo",
+    "ToolInfo",
+]
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class ToolInfo:
+    """Versions of what made the report."""
+
+    version: str
+    tvm: str
+    onnx: str
+    rules: str
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model file.
+
+    Attributes:
+        name: Name of the model, its file name without suffix unless the gate file says otherwise.
+        path: As given by the user.
+        format: ``onnx``.
+        sha256: Of the file; empty if it could not be read.
+        opset: Version of ONNX's operator set; None if it could not be read.
+        quantization: ``qdq``, ``qoperator`` or ``none``.
+        nodes: Number of nodes in the file.
+        operators: Number of operators.
+        macs: Multiply-accumulates of one inference.
+    """
+
+    name: str
+    path: str
+    format: str = "onnx"
+    sha256: str = ""
+    opset: int | None = None
+    quantization: str = "none"
+    nodes: int = 0
+    operators: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """What the model was placed on."""
+
+    name: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class ErrorInfo:
+    """Why a model could not be analyzed: a code of the closed list in `model/errors.py`."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A metric's value; a ratio also carries what was divided.
+
+    Attributes:
+        value: The value in `unit`.
+        unit: ``ratio``, ``count`` or ``bytes``.
+        numerator: Of a ratio, else None.
+        denominator: Of a ratio, else None.
+    """
+
+    value: float
+    unit: str
+    numerator: int | None = None
+    denominator: int | None = None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an operator is not on the NPU."""
+
+    rule: str
+    message: str
+    actual: str
+    allowed: str | None
+    remedy: str
+
+
+@dataclass(frozen=True)
+class HazardInfo:
+    """What the real stack does wrong with an operator that it takes."""
+
+    rule: str
+    message: str
+    actual: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class OperatorInfo:
+    """One operator of the model.
+
+    Attributes:
+        name: Name of its node in the user's file.
+        kind: ONNX operator type.
+        nodes: Names of its nodes, an absorbed activation included.
+        supported: The target's verdict on the operator alone: True, False or ``"estimate-only"``.
+        placement: ``npu``, ``cpu`` or ``unknown``: where it ends up after regions are formed.
+        partition: Id of its partition, None on the CPU.
+        composite: Name of the (first) composite that takes it.
+        macs: Multiply-accumulates of one inference.
+        output_shape: As in the file; None for unknown dimensions.
+        reasons: Why it is not on the NPU; empty if it is.
+        hazards: What the real stack does wrong with it.
+    """
+
+    name: str
+    kind: str
+    nodes: tuple[str, ...]
+    supported: bool | str
+    placement: str
+    partition: int | None
+    composite: str | None
+    macs: int
+    output_shape: tuple[int | None, ...]
+    reasons: tuple[Reason, ...] = ()
+    hazards: tuple[HazardInfo, ...] = ()
+
+
+@dataclass(frozen=True)
+class PartitionInfo:
+    """One call from CPU to NPU.
+
+    Attributes:
+        id: Position in the order of execution.
+        operators: Names of the operators it runs (or of which it runs a part).
+        macs: Multiply-accumulates of its operators.
+        inputs: Number of tensors that go in, constants not counted.
+        outputs: Number of tensors that come out.
+        input_bytes: Size of the tensors that go in.
+        output_bytes: Size of the tensors that come out.
+    """
+
+    id: int
+    operators: tuple[str, ...]
+    macs: int
+    inputs: int
+    outputs: int
+    input_bytes: int
+    output_bytes: int
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A dequantize -> float operator(s) -> quantize island in the integer graph.
+
+    Attributes:
+        nodes: Names of its nodes in the user's file.
+        operator: Name of its (first) float operator.
+        placement: ``npu`` if all of it runs there, else ``cpu``.
+        calls: Number of IR operators it consists of.
+    """
+
+    nodes: tuple[str, ...]
+    operator: str
+    placement: str
+    calls: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One analysis of one model on one target.
+
+    Attributes:
+        status: ``analyzed`` or ``not_analyzable``; in the latter case `metrics` is empty.
+        error: Why it is not analyzable, else None.
+    """
+
+    tool: ToolInfo
+    model: ModelInfo
+    target: TargetInfo
+    status: str
+    error: ErrorInfo | None = None
+    metrics: Mapping[str, MetricValue] = field(default_factory=dict)
+    operators: tuple[OperatorInfo, ...] = ()
+    partitions: tuple[PartitionInfo, ...] = ()
+    qdq_pairs: tuple[Conversion, ...] = ()
+    schema_version: str = SCHEMA_VERSION
+
+    @property
+    def analyzed(self) -> bool:
+        """Whether there is anything to judge."""
+        return self.status == "analyzed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values in the public layout: the same report gives the same bytes."""
+        return {
+            "schema_version": self.schema_version,
+            "tool": dataclasses.asdict(self.tool),
+            "model": dataclasses.asdict(self.model),
+            "target": dataclasses.asdict(self.target),
+            "status": self.status,
+            "error": dataclasses.asdict(self.error) if self.error else None,
+            "metrics": {
+                name: {k: v for k, v in dataclasses.asdict(value).items() if v is not None}
+                for name, value in self.metrics.items()
+            },
+            "operators": [_plain(dataclasses.asdict(o)) for o in self.operators],
+            "partitions": [_plain(dataclasses.asdict(p)) for p in self.partitions],
+            "conversions": {"qdq_pairs": [_plain(dataclasses.asdict(c)) for c in self.qdq_pairs]},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Report:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: `data` is not a report of this major schema version.
+        """
+        version = str(data.get("schema_version", ""))
+        if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+            raise ValueError(f"report schema {version or 'missing'} is not {SCHEMA_VERSION}")
+        try:
+            return cls._from_dict(data)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a report: {error}") from error
+
+    @classmethod
+    def _from_dict(cls, data: Mapping[str, Any]) -> Report:
+        return cls(
+            tool=ToolInfo(**data["tool"]),
+            model=ModelInfo(**data["model"]),
+            target=TargetInfo(**data["target"]),
+            status=data["status"],
+            error=ErrorInfo(**data["error"]) if data["error"] else None,
+            metrics={name: MetricValue(**value) for name, value in data["metrics"].items()},
+            operators=tuple(_operator(o) for o in data["operators"]),
+            partitions=tuple(PartitionInfo(**_tuples(p)) for p in data["partitions"]),
+            qdq_pairs=tuple(Conversion(**_tuples(c)) for c in data["conversions"]["qdq_pairs"]),
+            schema_version=data["schema_version"],
+        )
+
+
+def _operator(data: Mapping[str, Any]) -> OperatorInfo:
+    fields = _tuples(data)
+    fields["reasons"] = tuple(Reason(**reason) for reason in data["reasons"])
+    fields["hazards"] = tuple(HazardInfo(**hazard) for hazard in data["hazards"])
+    return OperatorInfo(**fields)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, all the way down."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}

@@ -1,0 +1,182 @@
+"""Gate file -> pytest.File -> model collector -> check items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest._code.code import (
+    ExceptionInfo,
+    ReprEntryNative,
+    ReprExceptionInfo,
+    ReprFileLocation,
+    ReprTraceback,
+    TerminalRepr,
+)
+
+from pytest_npu_compat.gate.errors import GateError
+from pytest_npu_compat.gate.loading import Check, ModelChecks, load_gate
+from pytest_npu_compat.gate.threshold import CheckResult, evaluate
+from pytest_npu_compat.render.text import explain_failure
+
+if TYPE_CHECKING:
+    from pytest_npu_compat.analysis.report import Report
+    from pytest_npu_compat.run import AnalysisRequest
+
+__all__ = ["Analyses", "CheckItem", "GateYaml", "NpuCompatWarning"]
+
+
+class NpuCompatWarning(UserWarning):
+    """A check of severity ``warn`` that does not hold."""
+
+
+class CheckFailedError(Exception):
+    """A check that does not hold.
+
+    Args:
+        result: What was demanded and found.
+    """
+
+    def __init__(self, result: CheckResult) -> None:
+        super().__init__(result.message)
+        self.result = result
+
+
+@dataclass
+class Analyses:
+    """The analyses of a run: each model is judged once for each target.
+
+    Attributes:
+        reports: What has been analyzed in this process so far.
+    """
+
+    reports: dict[AnalysisRequest, Report] = field(default_factory=dict)
+
+    def get(self, request: AnalysisRequest) -> Report:
+        """The report of a request, analyzed when it is first asked for."""
+        if request not in self.reports:
+            # Imported here: TVM costs a second, which a run that selects no check must not pay.
+            from pytest_npu_compat.run import analyze
+
+            self.reports[request] = analyze(request)
+        return self.reports[request]
+
+
+ANALYSES: pytest.StashKey[Analyses] = pytest.StashKey()
+
+
+class GateYaml(pytest.File):
+    """A gate file."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """One collector for each model and target.
+
+        Raises:
+            CollectError: The gate file is not valid.
+        """
+        try:
+            gate = load_gate(self.path)
+        except GateError as error:
+            raise self.CollectError(error.render(_relative(self.path))) from None
+        for checks in gate.models:
+            yield ModelCollector.from_parent(self, name=checks.id, checks=checks)
+
+
+class ModelCollector(pytest.Collector):
+    """One model on one target. Its checks share one analysis."""
+
+    def __init__(self, *, checks: ModelChecks, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.checks = checks
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item for each threshold."""
+        for check in self.checks.checks:
+            yield CheckItem.from_parent(self, name=check.threshold.metric, check=check)
+
+
+class CheckItem(pytest.Item):
+    """One threshold on one model for one target."""
+
+    def __init__(self, *, check: Check, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check = check
+        self.result: CheckResult | None = None
+
+    @property
+    def checks(self) -> ModelChecks:
+        """The model and target it belongs to."""
+        parent = self.parent
+        assert isinstance(parent, ModelCollector)
+        return parent.checks
+
+    def runtest(self) -> None:
+        """Judges the model.
+
+        Raises:
+            CheckFailedError: The threshold does not hold, or the model cannot be analyzed.
+        """
+        threshold = self.check.threshold
+        if threshold.severity == "off":
+            pytest.skip(f"{threshold.metric} is switched off in line {self.check.line}")
+        analyses = self.config.stash[ANALYSES]
+        result = evaluate(threshold, analyses.get(self.checks.request))
+        self.result = result
+        self.user_properties.extend(_properties(result))
+        if result.passed:
+            return
+        if threshold.severity == "warn" and result.status == "failed":
+            try:
+                self.warn(NpuCompatWarning(f"{self.checks.id}: {result.message}"))
+            except NpuCompatWarning:  # the run turns warnings into errors
+                raise CheckFailedError(result) from None
+            return
+        raise CheckFailedError(result)
+
+    def repr_failure(
+        self, excinfo: ExceptionInfo[BaseException], style: Any = None
+    ) -> str | TerminalRepr:
+        """The failure as text; a defect of the plugin keeps its traceback.
+
+        A `ReprExceptionInfo` is the one representation that keeps a one-line summary and survives the
+        serialization between xdist processes.
+        """
+        error = excinfo.value
+        if not isinstance(error, CheckFailedError):
+            return super().repr_failure(excinfo, style)
+        text = explain_failure(error.result)
+        crash = ReprFileLocation(
+            _relative(self.path), self.check.line, f"{self.checks.id}: {error.result.message}"
+        )
+        return ReprExceptionInfo(
+            reprtraceback=ReprTraceback([ReprEntryNative([f"{text}\n"])], None, style="native"),
+            reprcrash=crash,
+        )
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        """Line of the threshold in the gate file, counted from 0."""
+        return self.path, self.check.line - 1, f"{self.checks.id} {self.name}"
+
+
+def _properties(result: CheckResult) -> list[tuple[str, object]]:
+    """What the JUnit file carries for archives and scripts."""
+    report = result.report
+    actual = result.actual.value if result.actual else ""
+    return [
+        ("npu.metric", result.threshold.metric),
+        ("npu.actual", actual),
+        ("npu.limit", result.threshold.show()),
+        ("npu.target", f"{report.target.name}:{report.target.variant}"),
+        ("npu.model_sha256", report.model.sha256),
+    ]
+
+
+def _relative(path: Path) -> str:
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)

@@ -1,0 +1,1 @@
+"""What must hold: the gate file, its thresholds, and what they say of a report."""

@@ -1,0 +1,53 @@
+"""Errors of a gate file, with the place where they are: file:line:column, the line, a caret, a hint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["GateError", "Position"]
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a gate file; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+class GateError(Exception):
+    """A gate file that is not valid.
+
+    Args:
+        path: The file.
+        message: What is wrong.
+        position: Where.
+        source: The text of that line.
+        hint: What to write instead.
+    """
+
+    def __init__(
+        self, path: Path, message: str, position: Position, source: str = "", hint: str = ""
+    ) -> None:
+        self.path = path
+        self.message = message
+        self.position = position
+        self.source = source
+        self.hint = hint
+        super().__init__(self.render(str(path)))
+
+    def render(self, shown_path: str) -> str:
+        """The error as text, with the path as the reader knows it."""
+        lines = [f"{shown_path}:{self.position.line}:{self.position.column}: {self.message}"]
+        if self.source:
+            number = str(self.position.line)
+            # Tabs keep their width so that the caret stands under what it points at.
+            before = "".join(
+                "\t" if c == "\t" else " " for c in self.source[: self.position.column - 1]
+            )
+            lines.append(f"  {number} | {self.source}")
+            lines.append(f"  {' ' * len(number)} | {before}^")
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)

@@ -1,0 +1,316 @@
+"""Gate file -> checks. Every error names file, line and column, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.gate.errors import GateError, Position
+from pytest_npu_compat.gate.schema import GateFile, ModelEntry, TargetEntry
+from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
+from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
+from pytest_npu_compat.run.request import AnalysisRequest
+from pytest_npu_compat.target.registry import TargetError, make_target
+
+__all__ = ["Check", "Gate", "ModelChecks", "load", "load_gate"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One threshold with its place in the gate file."""
+
+    threshold: Threshold
+    line: int
+
+
+@dataclass(frozen=True)
+class ModelChecks:
+    """What must hold of one model on one target.
+
+    Attributes:
+        model: Name of the model.
+        target: Name of the target.
+        request: What is to be analyzed.
+        checks: In the order of the metrics table.
+        line: Of the model's entry in the gate file.
+    """
+
+    model: str
+    target: str
+    request: AnalysisRequest
+    checks: tuple[Check, ...]
+    line: int
+
+    @property
+    def id(self) -> str:
+        """``detector[ethos-n78]``, as in test ids."""
+        return f"{self.model}[{self.target}]"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate file, resolved: models found, thresholds merged.
+
+    Attributes:
+        path: The file.
+        models: What is to be judged, in file order; globs in alphabetical order.
+    """
+
+    path: Path
+    models: tuple[ModelChecks, ...]
+
+
+def load(path: Path) -> GateFile:
+    """Reads a gate file without looking for its models.
+
+    Raises:
+        GateError: It is not a valid gate file.
+    """
+    return _read(path)[1]
+
+
+def load_gate(path: Path) -> Gate:
+    """Reads a gate file and finds its models.
+
+    Raises:
+        GateError: It is not a valid gate file, a glob matches nothing, or two models share an id.
+    """
+    tree, schema = _read(path)
+    return _Resolver(tree, schema).run()
+
+
+def _read(path: Path) -> tuple[YamlTree, GateFile]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise GateError(path, f"Cannot be read: {error.strerror}.", Position(1, 1)) from error
+    tree = parse(path, data)
+    if not isinstance(tree.value, dict):
+        raise tree.error((), "A gate file is a mapping.", "Start with `version: 1`.")
+    try:
+        return tree, GateFile.model_validate(tree.value)
+    except ValidationError as error:
+        raise _schema_error(tree, error) from error
+
+
+def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
+    """The first error that says most, at its place in the file."""
+    details = sorted(
+        error.errors(include_url=False),
+        key=lambda d: (d["type"] != "extra_forbidden", -len(d["loc"])),
+    )
+    detail = details[0]
+    # A union adds the name of its branch to the path, which is no place in the file.
+    where = tuple(part for part in detail["loc"] if not _is_branch(part))
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        known = _known_keys(where)
+        return tree.error(
+            where, f"Unknown key {where[-1]!r}.", _nearest(str(where[-1]), known), key=True
+        )
+    if kind == "missing":
+        return tree.error(where[:-1], f"The key {where[-1]!r} is missing.", f"Add `{where[-1]}:`.")
+    if where == ("version",):
+        return tree.error(where, "This version reads gate files of version 1.", "`version: 1`")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return tree.error(where, f"{message}.", "")
+
+
+def _is_branch(part: Any) -> bool:
+    return isinstance(part, str) and (
+        part in ("str", "int", "float") or part.endswith(("Entry", "Threshold", "]"))
+    )
+
+
+def _known_keys(where: tuple[Any, ...]) -> list[str]:
+    if len(where) == 1:
+        return list(GateFile.model_fields)
+    if where[0] == "models" and len(where) == 3:
+        return list(ModelEntry.model_fields)
+    if where[0] == "targets" and len(where) == 3:
+        return list(TargetEntry.model_fields)
+    return ["min", "max", "exactly", "severity"]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known here: {', '.join(known)}."
+
+
+class _Resolver:
+    def __init__(self, tree: YamlTree, schema: GateFile) -> None:
+        self.tree = tree
+        self.schema = schema
+        self.directory = tree.path.resolve().parent
+        self.defaults = self._checks(schema.thresholds, ("thresholds",))
+        self.targets = self._targets()
+
+    def run(self) -> Gate:
+        models: list[ModelChecks] = []
+        first: dict[str, int] = {}
+        for index, entry in enumerate(self.schema.models):
+            where: tuple[Any, ...] = ("models", index)
+            for found in self._models(entry, where):
+                if found.id in first:
+                    raise self.tree.error(
+                        where,
+                        f"Two models have the id {found.id!r}; the first is in line "
+                        f"{first[found.id]}.",
+                        "Give one of them a `name:`, or let globs not overlap.",
+                    )
+                first[found.id] = found.line
+                models.append(found)
+        return Gate(self.tree.path, tuple(models))
+
+    def _targets(self) -> dict[str, AnalysisRequest]:
+        """Target name -> a request with everything but the model."""
+        schema = self.schema
+        if schema.target is not None and schema.targets is not None:
+            raise self.tree.error(
+                ("target",), "Give either target or targets.", "Move it into targets.", key=True
+            )
+        if schema.targets is None:
+            name, _, variant = (schema.target or "ethos-n78").partition(":")
+            return {name: self._target(name, variant or None, (), ("target",))}
+        return {
+            name: self._target(
+                name,
+                entry.variant if entry else None,
+                (
+                    (
+                        "inline_non_compute_intensive_partitions",
+                        entry.inline_non_compute_intensive_partitions,
+                    ),
+                )
+                if entry
+                else (),
+                ("targets", name),
+            )
+            for name, entry in schema.targets.items()
+        }
+
+    def _target(
+        self,
+        name: str,
+        variant: str | None,
+        options: tuple[tuple[str, bool], ...],
+        where: tuple[Any, ...],
+    ) -> AnalysisRequest:
+        try:
+            make_target(name, variant, dict(options))
+        except TargetError as error:
+            raise self.tree.error(where, str(error), "`npu-compat targets` lists them.") from error
+        return AnalysisRequest("", "", "", name, variant, options)
+
+    def _checks(self, thresholds: dict[str, Any], where: tuple[Any, ...]) -> dict[str, Check]:
+        checks = {}
+        raw = self._raw(where) if thresholds else {}
+        for metric in thresholds:
+            place = (*where, metric)
+            if metric not in METRICS:
+                raise self.tree.error(
+                    place,
+                    f"There is no metric {metric!r}.",
+                    _nearest(metric, list(METRICS)),
+                    key=True,
+                )
+            try:
+                threshold = parse_threshold(metric, raw[metric])
+            except ThresholdError as error:
+                raise self.tree.error(place, error.message, error.hint) from error
+            checks[metric] = Check(threshold, self.tree.position(place, key=True).line)
+        return checks
+
+    def _raw(self, where: tuple[Any, ...]) -> Any:
+        """The value as written, which pydantic's unions may have converted (0 and false)."""
+        value = self.tree.value
+        for part in where:
+            value = value[part]
+        return value
+
+    def _models(self, entry: str | ModelEntry, where: tuple[Any, ...]) -> Iterable[ModelChecks]:
+        if isinstance(entry, str):
+            entry, path_at = ModelEntry(path=entry), where
+        else:
+            path_at = (*where, "path")
+        own = self._checks(entry.thresholds, (*where, "thresholds"))
+        merged = {**self.defaults, **own}
+        if not merged:
+            raise self.tree.error(
+                where, "Nothing is demanded of this model.", "Add `thresholds:` with a metric."
+            )
+        checks = tuple(merged[name] for name in METRICS if name in merged)
+        paths = self._paths(entry.path, path_at)
+        if entry.name is not None and len(paths) > 1:
+            raise self.tree.error(
+                (*where, "name"),
+                f"The glob matches {len(paths)} models, which cannot share a name.",
+                "Leave the name out.",
+                key=True,
+            )
+        inputs = tuple((name, tuple(shape)) for name, shape in entry.inputs.items())
+        for path in paths:
+            name = entry.name or _stem(path)
+            for target in self._chosen(entry, where):
+                base = self.targets[target]
+                yield ModelChecks(
+                    model=name,
+                    target=target,
+                    request=AnalysisRequest(
+                        model=str(self.directory / path),
+                        name=name,
+                        shown_path=path,
+                        target=base.target,
+                        variant=base.variant,
+                        options=base.options,
+                        inputs=inputs,
+                    ),
+                    checks=checks,
+                    line=self.tree.position(where).line,
+                )
+
+    def _chosen(self, entry: ModelEntry, where: tuple[Any, ...]) -> Sequence[str]:
+        if entry.targets is None:
+            return list(self.targets)
+        for index, name in enumerate(entry.targets):
+            if name not in self.targets:
+                raise self.tree.error(
+                    (*where, "targets", index),
+                    f"This file has no target {name!r}.",
+                    _nearest(name, list(self.targets)),
+                )
+        return entry.targets
+
+    def _paths(self, pattern: str, where: tuple[Any, ...]) -> list[str]:
+        """Paths relative to the gate file; a plain path need not exist, a glob must match."""
+        if not glob.has_magic(pattern):
+            return [Path(pattern).as_posix()]
+        found = sorted(
+            Path(match).as_posix()
+            for match in glob.glob(  # noqa: PTH207 - Path.glob refuses absolute patterns
+                pattern, root_dir=self.directory, recursive=True
+            )
+            if (self.directory / match).is_file()
+        )
+        if not found:
+            raise self.tree.error(
+                where,
+                f"No file matches {pattern!r}.",
+                f"Globs are relative to {self.directory.name}/, the gate file's directory.",
+            )
+        return found
+
+
+def _stem(path: str) -> str:
+    """Name of a model in ids: the file name without suffix, free of characters ids use."""
+    stem = Path(path).stem or path
+    return "".join("_" if c in "[]:" or c.isspace() else c for c in stem)

@@ -1,0 +1,90 @@
+"""The typed gate file. Its pydantic models are also the source of the published JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+__all__ = ["GateFile", "LongThreshold", "ModelEntry", "TargetEntry"]
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\[\]:\s]+$")]
+PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Dimension = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+
+
+def _off(value: Any) -> Any:
+    """YAML reads a bare ``off`` as false."""
+    return "off" if value is False else value
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LongThreshold(_Closed):
+    """A threshold in long form.
+
+    Attributes:
+        min: Floor, e.g. ``96%``.
+        max: Ceiling, e.g. ``3``.
+        exactly: The only value that passes.
+        severity: ``error`` fails, ``warn`` reports, ``off`` removes an inherited check.
+    """
+
+    min: str | int | float | None = None
+    max: str | int | float | None = None
+    exactly: str | int | float | None = None
+    severity: Annotated[Literal["error", "warn", "off"], BeforeValidator(_off)] = "error"
+
+
+ThresholdText = str | int | float | LongThreshold
+
+
+class TargetEntry(_Closed):
+    """A target with its variant and options.
+
+    Attributes:
+        variant: E.g. ``4tops-4ple``.
+        inline_non_compute_intensive_partitions: Whether a region without multiply-accumulates goes
+            back to the CPU.
+    """
+
+    variant: str | None = None
+    inline_non_compute_intensive_partitions: bool = True
+
+
+class ModelEntry(_Closed):
+    """One model, or all models that a glob matches.
+
+    Attributes:
+        path: Path or glob, relative to the gate file's directory.
+        name: Name in test ids; the file name without suffix if None.
+        targets: Names of the targets to judge it on; all of the file if None.
+        inputs: Shapes that pin dynamic dimensions, by input name.
+        thresholds: Override or add to the file's thresholds.
+    """
+
+    path: PathText
+    name: Name | None = None
+    targets: list[Name] | None = Field(default=None, min_length=1)
+    inputs: dict[str, list[Dimension]] = Field(default_factory=dict)
+    thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
+
+
+class GateFile(_Closed):
+    """A gate file.
+
+    Attributes:
+        version: Of this format.
+        target: Name of the only target, optionally with ``:variant``.
+        targets: Several targets by name.
+        thresholds: Hold for every model unless overridden.
+        models: Paths, globs or entries.
+    """
+
+    version: Literal[1]
+    target: Annotated[str, StringConstraints(min_length=1)] | None = None
+    targets: dict[Name, TargetEntry | None] | None = Field(default=None, min_length=1)
+    thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
+    models: list[PathText | ModelEntry] = Field(min_length=1)

@@ -1,0 +1,253 @@
+"""``">= 96%"`` -> Threshold; Threshold x Report -> CheckResult."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.report import MetricValue, Report
+from pytest_npu_compat.gate.units import UNIT_SCALES, format_limit, format_value
+
+__all__ = ["Bound", "CheckResult", "Threshold", "ThresholdError", "evaluate", "parse_threshold"]
+
+SEVERITIES = ("error", "warn", "off")
+
+_COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_SHOWN = {">=": "≥", "<=": "≤", "==": "exactly", ">": ">", "<": "<"}
+_QUANTITY = re.compile(
+    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z%×]*)\s*"
+)
+
+
+class ThresholdError(ValueError):
+    """A threshold that cannot be read.
+
+    Args:
+        message: What is wrong.
+        hint: What to write instead.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One comparison that must hold.
+
+    Attributes:
+        comparison: ``>=``, ``<=``, ``==``, ``>`` or ``<``.
+        limit: In the metric's base unit (a ratio of 96% is 24/25).
+    """
+
+    comparison: str
+    limit: Fraction
+
+    def holds(self, value: Fraction) -> bool:
+        """Whether a value satisfies it."""
+        return _COMPARISONS[self.comparison](value, self.limit)
+
+    def show(self, unit: str) -> str:
+        """As in failure texts: ``≥ 96%``."""
+        return f"{_SHOWN[self.comparison]} {format_limit(self.limit, unit)}"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What a gate file demands of one metric.
+
+    Attributes:
+        metric: Name of the metric.
+        bounds: All must hold.
+        severity: ``error``, ``warn`` or ``off``.
+    """
+
+    metric: str
+    bounds: tuple[Bound, ...]
+    severity: str = "error"
+
+    def show(self) -> str:
+        """As in failure texts: ``≥ 96%``."""
+        unit = METRICS[self.metric].unit
+        return " and ".join(bound.show(unit) for bound in self.bounds)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One threshold on one model for one target.
+
+    Attributes:
+        threshold: What was demanded.
+        report: What was judged.
+        status: ``passed``, ``failed`` or ``not_analyzable``.
+        message: One line: the verdict.
+        actual: The metric's value, None if there is none.
+    """
+
+    threshold: Threshold
+    report: Report
+    status: str
+    message: str
+    actual: MetricValue | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the threshold holds. What could not be judged has not passed."""
+        return self.status == "passed"
+
+
+def parse_threshold(metric: str, raw: Any) -> Threshold:
+    """Reads a threshold in its short form (``">= 96%"``, ``0``) or long form (a mapping).
+
+    Args:
+        metric: Name of an existing metric.
+        raw: The value in the gate file.
+
+    Raises:
+        ThresholdError: It is not a threshold on this metric.
+    """
+    if isinstance(raw, dict):
+        return _parse_mapping(metric, raw)
+    if raw is False or raw == "off":  # YAML reads a bare `off` as false
+        return Threshold(metric, (), "off")
+    return Threshold(metric, (_parse_bound(metric, raw, default="=="),))
+
+
+def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
+    unknown = [key for key in raw if key not in ("min", "max", "exactly", "severity")]
+    if unknown:
+        raise ThresholdError(
+            f"A threshold has no key {unknown[0]!r}.", "Keys are min, max, exactly and severity."
+        )
+    severity = raw.get("severity", "error")
+    # YAML reads a bare `off` as false.
+    severity = "off" if severity is False else severity
+    if severity not in SEVERITIES:
+        raise ThresholdError(
+            f"{severity!r} is no severity.", f"Write one of {', '.join(SEVERITIES)}."
+        )
+    bounds = tuple(
+        _parse_bound(metric, raw[key], only=comparison)
+        for key, comparison in (("min", ">="), ("max", "<="), ("exactly", "=="))
+        if key in raw
+    )
+    if not bounds and severity != "off":
+        raise ThresholdError("The threshold sets no bound.", "Give it min, max or exactly.")
+    limits = {bound.comparison: bound.limit for bound in bounds}
+    if ">=" in limits and "<=" in limits and limits[">="] > limits["<="]:
+        raise ThresholdError("min is above max, so nothing can pass.", "Exchange the two.")
+    if "==" in limits and len(bounds) > 1:
+        raise ThresholdError("exactly excludes min and max.", "Keep one of them.")
+    return Threshold(metric, bounds, severity)
+
+
+def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") -> Bound:
+    unit = METRICS[metric].unit
+    better = METRICS[metric].better
+    example = _example(unit, better)
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise ThresholdError(f"{raw!r} is no limit for {metric}.", f"Write, say, {example}.")
+    if not isinstance(raw, str):
+        if unit == "ratio":
+            raise ThresholdError(
+                f"{raw} has no unit, and {metric} is a ratio.", _ratio_hint(raw, only)
+            )
+        if isinstance(raw, float) and not raw.is_integer():
+            raise ThresholdError(f"{metric} is a whole number, {raw} is not.", "")
+        if raw < 0:
+            raise ThresholdError(f"{metric} is never negative, {raw} is.", "")
+        return Bound(only or default, Fraction(int(raw)))
+    match = _QUANTITY.fullmatch(raw) if len(raw) <= 60 else None
+    if match is None:
+        raise ThresholdError(f"{raw[:60]!r} is no limit for {metric}.", f"Write, say, {example}.")
+    comparison = {"≥": ">=", "≤": "<=", "=": "=="}.get(match["op"] or "", match["op"] or "")
+    if comparison and only:
+        raise ThresholdError(
+            f"{raw!r} has a comparison, which min, max and exactly already say.",
+            "Leave the sign out.",
+        )
+    if not comparison and not only and unit == "ratio":
+        raise ThresholdError(
+            f"{raw!r} does not say whether more or less is meant.",
+            f'Write ">= {raw.strip()}" (or "== {raw.strip()}").',
+        )
+    limit = _scaled(metric, unit, raw, match["number"], match["unit"], only)
+    return Bound(only or comparison or default, limit)
+
+
+def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, only: str) -> Fraction:
+    scales = UNIT_SCALES[unit]
+    if unit == "ratio" and not suffix:
+        raise ThresholdError(
+            f"{raw!r} has no unit, and {metric} is a ratio.", _ratio_hint(float(number), only)
+        )
+    if suffix not in scales:
+        known = ", ".join(repr(s) for s in scales if s) or "none"
+        raise ThresholdError(
+            f"{suffix!r} is no unit of {metric}.",
+            f"Units: {known}; bare numbers have none." if "" in scales else f"Units: {known}.",
+        )
+    value = Fraction(number) * scales[suffix]
+    if unit == "ratio" and not 0 <= value <= 1:
+        raise ThresholdError(f"A ratio lies between 0% and 100%; {number}% does not.", "")
+    if unit != "ratio" and value < 0:
+        raise ThresholdError(f"{metric} is never negative, {number} is.", "")
+    if unit in ("count", "bytes") and value.denominator != 1:
+        raise ThresholdError(f"{metric} is a whole number, {number} {suffix} is not.", "")
+    return value
+
+
+def _ratio_hint(number: float, only: str) -> str:
+    percent = number * 100 if 0 <= number <= 1 else number
+    shown = f"{percent:g}%"
+    return f"Write {shown}." if only else f'Write ">= {shown}".'
+
+
+def _example(unit: str, better: str) -> str:
+    sign = ">=" if better == "up" else "<="
+    return {"ratio": f'"{sign} 96%"', "bytes": f'"{sign} 2 MB"'}.get(unit, f'"{sign} 3"')
+
+
+def evaluate(threshold: Threshold, report: Report) -> CheckResult:
+    """Judges a report by a threshold.
+
+    A model that could not be analyzed fails, and so does a metric that could not be computed: green
+    means judged and passed.
+    """
+    metric = METRICS[threshold.metric]
+    if report.error is not None or not report.analyzed:
+        code = report.error.code if report.error else "unknown"
+        text = report.error.message if report.error else "no reason was recorded"
+        message = f"{metric.name} not judged: {code}: {text}"
+        return CheckResult(threshold, report, "not_analyzable", _one_line(message), None)
+    value = report.metrics.get(threshold.metric)
+    if value is None:
+        message = f"{metric.name} not judged: the model has nothing to divide by"
+        return CheckResult(threshold, report, "not_analyzable", message, None)
+    exact = (
+        Fraction(value.numerator or 0, value.denominator)
+        if value.denominator
+        else Fraction(value.value)
+    )
+    broken = [bound for bound in threshold.bounds if not bound.holds(exact)]
+    limits = " and ".join(bound.show(metric.unit) for bound in (broken or threshold.bounds))
+    shown = format_value(value, near=[bound.limit for bound in threshold.bounds], of=metric.of)
+    message = f"{metric.name} {shown}, required {limits}"
+    return CheckResult(threshold, report, "failed" if broken else "passed", message, value)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

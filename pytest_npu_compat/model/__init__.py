@@ -1,0 +1,1 @@
+"""What is judged: a model file, read safely and brought to one canonical integer form."""

@@ -1,0 +1,425 @@
+"""Safe reading of an ONNX file into a `Graph`. Weights are neither decoded nor fetched from external data."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import helper, numpy_helper, shape_inference
+
+from pytest_npu_compat.model.errors import ModelError
+from pytest_npu_compat.model.graph import Constant, Graph, Node, TensorType
+
+__all__ = ["ModelFile", "read"]
+
+logger = logging.getLogger(__name__)
+
+SMALL_ELEMENTS = 65_536
+"""Quantization parameters up to this many elements are decoded: the scales of the widest layer."""
+
+FEW_ELEMENTS = 1024
+"""Any other constant is decoded only up to this many elements."""
+
+MAX_FILE_BYTES = 2**31 - 1
+"""Protobuf's own limit; a larger file cannot be a valid ONNX model without external data."""
+
+MAX_NODES = 200_000
+
+LFS_PREFIX = b"version https://git-lfs.github.com/spec/"
+
+_QUANTIZATION_KINDS = {"QuantizeLinear", "DequantizeLinear"}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file that could be read.
+
+    Attributes:
+        graph: Its graph.
+        sha256: Hash of the file, in hexadecimal. External data is not part of it.
+    """
+
+    graph: Graph
+    sha256: str
+
+
+def read(path: Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> ModelFile:
+    """Reads a model file.
+
+    Args:
+        path: The `.onnx` file.
+        input_shapes: Shapes that replace the dimensions of graph inputs, by input name.
+
+    Raises:
+        ModelError: The file is missing, a Git LFS pointer, not an ONNX model, refers to files
+            outside its directory, or has inputs whose dimensions are not known.
+    """
+    data = _read_bytes(path)
+    model = _parse(data, path)
+    if not model.graph.node:
+        raise ModelError(
+            "nothing-to-judge",
+            f"{path.name} has no nodes.",
+            "Check the export: an empty graph can neither pass nor fail.",
+        )
+    _check_external_data(model, path)
+    if model.functions:
+        model = _inline_functions(model, path)
+    _pin_inputs(model.graph, input_shapes or {})
+    graph = _to_graph(model, path)
+    return ModelFile(graph, hashlib.sha256(data).hexdigest())
+
+
+def _read_bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise ModelError(
+            "file-not-found",
+            f"{path} does not exist." if not path.exists() else f"{path} is not a file.",
+            "Check the path in the gate file; it is relative to the gate file's directory.",
+        )
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ModelError(
+                "invalid-model",
+                f"{path.name} has {size} bytes; an ONNX file cannot exceed 2 GiB.",
+                "Export large weights as external data.",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            "file-not-found", f"{path} cannot be read: {error.strerror}.", "Check its permissions."
+        ) from error
+    if data.startswith(LFS_PREFIX):
+        raise ModelError(
+            "lfs-pointer",
+            f"{path.name} is a Git LFS pointer, not the model itself.",
+            "Run `git lfs pull` (in GitHub Actions: `actions/checkout` with `lfs: true`).",
+        )
+    return data
+
+
+def _parse(data: bytes, path: Path) -> onnx.ModelProto:
+    invalid = ModelError(
+        "invalid-model",
+        f"{path.name} is not a valid ONNX model.",
+        "Load it with `onnx.load` where it was exported, and export it again if that fails.",
+    )
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except (DecodeError, ValueError) as error:
+        raise invalid from error
+    if not model.HasField("graph") or not model.opset_import:
+        raise invalid
+    if len(model.graph.node) > MAX_NODES:
+        raise ModelError(
+            "invalid-model",
+            f"{path.name} has {len(model.graph.node)} nodes; at most {MAX_NODES} are analyzed.",
+            "Split the model, or report this limit as too low.",
+        )
+    return model
+
+
+def _check_external_data(model: onnx.ModelProto, path: Path) -> None:
+    """Refuses references that leave the model's directory (the attack of CVE-2022-25882)."""
+    for tensor in _all_tensors(model.graph):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+        parts = PurePosixPath(location.replace("\\", "/")).parts
+        inside = bool(parts) and ".." not in parts and not PurePosixPath(location).is_absolute()
+        if not inside or ":" in parts[0]:
+            raise ModelError(
+                "unsafe-external-data",
+                f"Tensor {tensor.name!r} of {path.name} refers to {location!r}, "
+                "outside the model's directory.",
+                "Export the model again with its external data beside it.",
+            )
+
+
+def _all_tensors(graph: onnx.GraphProto) -> Iterable[onnx.TensorProto]:
+    stack = [graph]
+    while stack:
+        current = stack.pop()
+        yield from current.initializer
+        for node in current.node:
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    yield attribute.t
+                if attribute.HasField("g"):
+                    stack.append(attribute.g)
+                stack.extend(attribute.graphs)
+
+
+def _inline_functions(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    from onnx import inliner
+
+    try:
+        return inliner.inline_local_functions(model)
+    except Exception as error:
+        raise ModelError(
+            "invalid-model",
+            f"The functions defined in {path.name} cannot be inlined: {_one_line(error)}",
+            "Export the model without local functions.",
+        ) from error
+
+
+def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    initializers = {tensor.name for tensor in graph.initializer}
+    inputs = {info.name: info for info in graph.input if info.name not in initializers}
+    for name, shape in shapes.items():
+        if name not in inputs:
+            raise ModelError(
+                "dynamic-shape",
+                f"The model has no input {name!r}; its inputs are {', '.join(sorted(inputs))}.",
+                "Correct the name under `inputs:`.",
+            )
+        tensor = inputs[name].type.tensor_type
+        known = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
+        fits = len(known) == len(shape) and all(
+            old in (None, new) for old, new in zip(known, shape, strict=True)
+        )
+        if tensor.HasField("shape") and not fits:
+            raise ModelError(
+                "dynamic-shape",
+                f"Input {name!r} has shape {_show_dims(tensor.shape.dim)}, "
+                f"which {list(shape)} does not fit.",
+                "Only dimensions that the model leaves open can be pinned under `inputs:`.",
+            )
+        del tensor.shape.dim[:]
+        for dim in shape:
+            tensor.shape.dim.add().dim_value = dim
+    if shapes:
+        # Shapes that were inferred before with the open dimensions would contradict the new ones.
+        del graph.value_info[:]
+        for output in graph.output:
+            for dim in output.type.tensor_type.shape.dim:
+                if not dim.HasField("dim_value"):
+                    dim.Clear()
+    for name, info in inputs.items():
+        dims = info.type.tensor_type.shape.dim
+        if not info.type.tensor_type.HasField("shape") or not all(
+            dim.HasField("dim_value") and dim.dim_value > 0 for dim in dims
+        ):
+            raise ModelError(
+                "dynamic-shape",
+                f"Input {name!r} has shape {_show_dims(dims)}; the NPU needs every dimension.",
+                f"Pin it in the gate file, `inputs: {{{name}: {_suggest_dims(dims)}}}` with numbers "
+                "for the names, or export with a fixed shape.",
+            )
+
+
+def _show_dims(dims: Iterable[Any]) -> str:
+    shown = [str(d.dim_value) if d.HasField("dim_value") else (d.dim_param or "?") for d in dims]
+    return "[" + ", ".join(shown) + "]"
+
+
+def _suggest_dims(dims: Sequence[Any]) -> str:
+    """Dimensions to fill in: the first open one is the batch, and the NPU's batch is 1."""
+    names = _show_dims(dims).strip("[]").split(", ")
+    if names and not names[0].isdigit():
+        names[0] = "1"
+    return "[" + ", ".join(names) + "]"
+
+
+def _needed_values(graph: onnx.GraphProto) -> set[str]:
+    """Names of constants whose elements a rule may need whatever their size: Q/DQ parameters."""
+    needed: set[str] = set()
+    for node in graph.node:
+        if node.op_type in _QUANTIZATION_KINDS:
+            needed.update(node.input[1:3])
+        elif node.op_type.startswith(("QLinear", "QGemm")):
+            needed.update(node.input)
+    return needed
+
+
+def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
+    graph = model.graph
+    needed = _needed_values(graph)
+    constants = {t.name: _constant(t, path, needed=t.name in needed) for t in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output:
+            constant = _constant_node(node, path, needed=node.output[0] in needed)
+            if constant is not None:
+                constants[node.output[0]] = constant
+    nodes = _unique_names([_node(n) for n in graph.node if n.op_type != "Constant"])
+    inputs = tuple(info.name for info in graph.input if info.name not in constants)
+    _check_structure(nodes, set(inputs) | set(constants), graph, path)
+    types = _infer_types(model, constants)
+    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
+    return Graph(
+        inputs=inputs,
+        outputs=tuple(info.name for info in graph.output),
+        nodes=nodes,
+        types=types,
+        constants=constants,
+        opset=opset,
+    )
+
+
+def _node(node: onnx.NodeProto) -> Node:
+    attributes: dict[str, Any] = {}
+    for attribute in node.attribute:
+        if attribute.type in (
+            onnx.AttributeProto.GRAPH,
+            onnx.AttributeProto.GRAPHS,
+            onnx.AttributeProto.TENSOR,
+            onnx.AttributeProto.TENSORS,
+        ):
+            continue
+        value = helper.get_attribute_value(attribute)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        elif isinstance(value, (str, int, float)):
+            pass
+        else:
+            value = tuple(value)
+        attributes[attribute.name] = value
+    outputs = tuple(node.output)
+    name = node.name or next((output for output in outputs if output), node.op_type)
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    return Node(name, node.op_type, domain, tuple(node.input), outputs, attributes)
+
+
+def _unique_names(nodes: list[Node]) -> tuple[Node, ...]:
+    """Nodes that share a name in the file get their first output appended to it."""
+    uses = Counter(node.name for node in nodes)
+    return tuple(
+        node if uses[node.name] == 1 else replace(node, name=f"{node.name}:{node.outputs[0]}")
+        for node in nodes
+    )
+
+
+def _constant(tensor: onnx.TensorProto, path: Path, *, needed: bool) -> Constant:
+    shape = tuple(tensor.dims)
+    dtype = _dtype(tensor.data_type)
+    type_ = TensorType(shape, dtype)
+    elements = type_.elements or 0
+    wanted = elements <= (SMALL_ELEMENTS if needed else FEW_ELEMENTS)
+    if not wanted or tensor.data_type == onnx.TensorProto.STRING:
+        return Constant(type_, None)
+    try:
+        # An absolute directory: onnx's containment check needs one (its docs, ExternalDataSecurity).
+        values = numpy_helper.to_array(tensor, base_dir=str(path.resolve().parent))
+        return Constant(type_, np.asarray(values))
+    except FileNotFoundError as error:
+        raise ModelError(
+            "file-not-found",
+            f"{path.name} keeps {tensor.name!r} in external data that is missing.",
+            "Add the external data file beside the model.",
+        ) from error
+    except (ValueError, TypeError, OSError, onnx.checker.ValidationError) as error:
+        raise ModelError(
+            "invalid-model",
+            f"Constant {tensor.name!r} of {path.name} is damaged: {_one_line(error)}",
+            "Export the model again.",
+        ) from error
+
+
+def _constant_node(node: onnx.NodeProto, path: Path, *, needed: bool) -> Constant | None:
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            return _constant(attribute.t, path, needed=needed)
+        if attribute.name in ("value_float", "value_floats"):
+            values = np.asarray(helper.get_attribute_value(attribute), dtype=np.float32)
+            return Constant(TensorType(values.shape, "float32"), values)
+        if attribute.name in ("value_int", "value_ints"):
+            values = np.asarray(helper.get_attribute_value(attribute), dtype=np.int64)
+            return Constant(TensorType(values.shape, "int64"), values)
+    return None
+
+
+def _dtype(data_type: int) -> str:
+    """NumPy's name of an ONNX element type (ONNX calls float32 ``FLOAT``)."""
+    names: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
+    try:
+        return names.get(data_type) or str(onnx.TensorProto.DataType.Name(data_type)).lower()
+    except ValueError:
+        return "unknown"
+
+
+def _check_structure(
+    nodes: tuple[Node, ...], known: set[str], graph: onnx.GraphProto, path: Path
+) -> None:
+    available = set(known)
+    for node in nodes:
+        for tensor in node.inputs:
+            if tensor and tensor not in available:
+                raise ModelError(
+                    "invalid-model",
+                    f"Node {node.name!r} ({node.kind}) of {path.name} reads {tensor!r}, which "
+                    "nothing produces before it.",
+                    "The file is damaged or not in topological order; export it again.",
+                )
+        for tensor in node.outputs:
+            if tensor and tensor in available:
+                raise ModelError(
+                    "invalid-model",
+                    f"Tensor {tensor!r} of {path.name} is produced twice.",
+                    "The file is damaged; export it again.",
+                )
+        available.update(tensor for tensor in node.outputs if tensor)
+    for info in graph.output:
+        if info.name not in available:
+            raise ModelError(
+                "invalid-model",
+                f"Nothing produces the output {info.name!r} of {path.name}.",
+                "The file is damaged; export it again.",
+            )
+
+
+def _infer_types(
+    model: onnx.ModelProto, constants: Mapping[str, Constant]
+) -> dict[str, TensorType]:
+    """Runs ONNX's shape inference on a copy without weights."""
+    light = onnx.ModelProto()
+    light.ir_version = model.ir_version
+    light.opset_import.extend(model.opset_import)
+    graph = light.graph
+    graph.name = model.graph.name or "model"
+    graph.node.extend(model.graph.node)
+    graph.input.extend(model.graph.input)
+    graph.output.extend(model.graph.output)
+    graph.value_info.extend(model.graph.value_info)
+    declared = {info.name for info in model.graph.input}
+    for tensor in model.graph.initializer:
+        values = constants[tensor.name].values
+        if values is not None:
+            graph.initializer.append(tensor)
+        elif tensor.name not in declared:
+            graph.input.append(
+                helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    try:
+        inferred = shape_inference.infer_shapes(light, data_prop=True).graph
+    except Exception as error:  # noqa: BLE001 - the C++ code raises several unrelated types
+        logger.warning("shape inference failed: %s", _one_line(error))
+        inferred = graph
+    types: dict[str, TensorType] = {}
+    for info in (*inferred.value_info, *inferred.input, *inferred.output):
+        if info.type.HasField("tensor_type"):
+            tensor_type = info.type.tensor_type
+            shape = (
+                tuple(
+                    dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
+                    for dim in tensor_type.shape.dim
+                )
+                if tensor_type.HasField("shape")
+                else None
+            )
+            types[info.name] = TensorType(shape, _dtype(tensor_type.elem_type))
+    return types
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:300] or type(error).__name__

@@ -1,0 +1,134 @@
+"""Program -> TVM Relax IRModule, each call knowing the program's call it came from.
+
+TVM 0.27 has no quantized dialect any more, so the operators of the integer form are registered here
+under the names that Relay gave them. They have no kernel: the module is made to be partitioned, not
+to be run. A call carries its result type as a type argument, as `R.call_pure_packed` does.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import tvm
+from tvm import relax
+from tvm.ir import Op, _ffi_api, register_op_attr
+
+from pytest_npu_compat.model.graph import TensorType
+from pytest_npu_compat.model.program import Call, Program, Ref
+from pytest_npu_compat.model.quantization import Quantization
+
+__all__ = ["CALL_ATTR", "build", "register"]
+
+CALL_ATTR = "call"
+"""Attribute of every call: its index in the program."""
+
+_SUBSTITUTES = {"string": "int8", "unknown": "float32"}
+"""Types that TVM has no name for; no pattern looks at tensors of these types."""
+
+
+@functools.cache
+def register(name: str) -> Op:
+    """Registers a pure operator whose result type is its first type argument."""
+    if name not in Op.list_op_names():
+        _ffi_api.RegisterOp(name, "Operator of the integer form; see Relay's of this name.")
+        register_op_attr(name, "FPurity", value=True)
+        register_op_attr(name, "FInferType", _result_type)
+    return Op.get(name)
+
+
+def _result_type(call: relax.Call, _builder: relax.BlockBuilder) -> tvm.ir.Type:
+    return call.ty_args[0]
+
+
+def build(program: Program) -> tvm.IRModule:
+    """Builds the module.
+
+    Args:
+        program: A model in integer form.
+
+    Returns:
+        A module with one function ``main``. Its parameters are the graph's inputs, then the
+        constants, whose values it does not have; the attribute ``num_input`` separates them.
+    """
+    names = sorted(program.leaves, key=lambda name: program.leaves[name].constant)
+    used = _used_leaves(program)
+    names = [n for n in names if not program.leaves[n].constant or n in used]
+    leaves = {
+        name: relax.Var(_identifier(name, index), _type(program.leaves[name].type))
+        for index, name in enumerate(names)
+    }
+    inputs = sum(not program.leaves[name].constant for name in names)
+    builder = relax.BlockBuilder()
+    with builder.function("main", list(leaves.values()), attrs={"num_input": inputs}):
+        with builder.dataflow():
+            values: dict[Any, relax.Expr] = dict(leaves)
+            for call in program.calls:
+                values[call.index] = _emit(builder, call, [values[ref] for ref in call.args])
+            results = [values[ref] for ref in program.outputs]
+            result = results[0] if len(results) == 1 else relax.Tuple(results)
+            output = builder.emit_output(result)
+        builder.emit_func_output(output)
+    return builder.get()
+
+
+def _emit(builder: relax.BlockBuilder, call: Call, args: list[relax.Expr]) -> relax.Expr:
+    if call.op == "tuple":
+        return relax.Tuple(args)
+    if call.op == "tuple_get_item":
+        return builder.emit(relax.TupleGetItem(args[0], call.attrs["index"]))
+    types = [_type(type_) for type_ in call.types]
+    result = types[0] if len(types) == 1 else tvm.ir.TupleType(types)
+    expr = relax.Call(
+        register(call.op),
+        args,
+        attrs={CALL_ATTR: call.index, **_attrs(call.attrs)},
+        ty_args=[result],
+    )
+    return builder.emit(expr)
+
+
+def _used_leaves(program: Program) -> set[str]:
+    refs = [ref for call in program.calls for ref in call.args] + list(program.outputs)
+    return {ref for ref in refs if isinstance(ref, str)}
+
+
+def _type(type_: TensorType) -> relax.TensorType:
+    dtype = _SUBSTITUTES.get(type_.dtype, type_.dtype)
+    shape = type_.static_shape
+    if shape is not None:
+        return relax.TensorType(shape, dtype)
+    return relax.TensorType(dtype=dtype, ndim=-1 if type_.shape is None else len(type_.shape))
+
+
+def _identifier(name: str, index: int) -> str:
+    """A valid Relax variable name that still shows where it comes from."""
+    cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in name[:60])
+    return f"p{index}_{cleaned}"
+
+
+def _attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as TVM can hold them, for readers of the IR."""
+    flat: dict[str, Any] = {}
+    for key, value in attrs.items():
+        if isinstance(value, Quantization):
+            flat.update(_quantization(key, value))
+        elif isinstance(value, tuple) and value and isinstance(value[0], Quantization):
+            for position, quantization in enumerate(value):
+                flat.update(_quantization(f"{key}{position}", quantization))
+        elif value is not None:
+            flat[key] = _plain(value)
+    return flat
+
+
+def _quantization(key: str, value: Quantization) -> dict[str, Any]:
+    # Per-channel scales can be thousands; the IR shows the first and how many there are.
+    shown: dict[str, Any] = {f"{key}_scale": value.scale, f"{key}_zero_point": value.zero_point}
+    if len(value.scales) > 1:
+        shown[f"{key}_scales"] = len(value.scales)
+    return shown
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value

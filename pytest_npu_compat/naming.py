@@ -1,0 +1,50 @@
+"""Keeps the ids of checks whole on their way through pytest, xdist and JUnit.
+
+Pytest takes a ``[`` in an id for the start of a parametrization that ends the id. In
+``gate.yaml::detector[ethos-n78]::npu_ratio`` it does not, and pytest 9.2 would write ``npu_ratio]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+__all__ = ["CHECK_ID", "CheckNames", "restore"]
+
+CHECK_ID = "npu_compat_id"
+"""Attribute of a check's reports: its id as a plain string, which xdist carries unchanged."""
+
+
+def restore(report: Any) -> None:
+    """Gives a report that came from another process the id that it had there."""
+    nodeid = getattr(report, CHECK_ID, None)
+    if nodeid is not None and report.nodeid != nodeid:
+        report.nodeid = nodeid
+
+
+class CheckNames:
+    """Names checks in a JUnit file: ``classname="gate.yaml.detector[ethos-n78]" name="npu_ratio"``.
+
+    Args:
+        config: Of the run that writes the file.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Sets the names before pytest derives its own from the id; those set first win."""
+        nodeid = getattr(report, CHECK_ID, None)
+        if nodeid is None:
+            return
+        from _pytest.junitxml import xml_key
+
+        xml = self.config.stash.get(xml_key, None)
+        if xml is None:
+            return
+        path, model, check = nodeid.split("::", 2)
+        case = xml.node_reporter(report)
+        case.add_attribute("classname", f"{path.replace('/', '.')}.{model}")
+        case.add_attribute("name", check)

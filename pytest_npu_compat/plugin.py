@@ -1,0 +1,130 @@
+"""Pytest hooks and options, nothing else. Imports neither tvm nor onnx nor pydantic.
+
+A run without gate files pays for this module alone; `collection` is imported when the first gate file
+is found.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_npu_compat.naming import CHECK_ID, CheckNames, restore
+from pytest_npu_compat.selection import SELECTION, widen
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
+
+_ROW = "npu_compat_row"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """https://docs.pytest.org/en/stable/reference/reference.html#pytest.hookspec.pytest_addoption."""
+    parser.addini(
+        "npu_compat_files",
+        type="args",
+        default=[],
+        help="more globs for names of gate files, besides npu-compat.yaml and *.npu.yaml",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names checks in the JUnit file, if there is to be one."""
+    if getattr(config.option, "xmlpath", None):
+        config.pluginmanager.register(CheckNames(config), "npu_compat_names")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Gate files become collectors."""
+    patterns = (*GATE_FILES, *parent.config.getini("npu_compat_files"))
+    if not any(file_path.match(pattern) for pattern in patterns):
+        return None
+    from pytest_npu_compat.collection import ANALYSES, Analyses, GateYaml
+
+    parent.config.stash.setdefault(ANALYSES, Analyses())
+    return GateYaml.from_parent(parent, path=file_path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Widens node ids of single checks, which pytest cannot resolve, to their models."""
+    config = session.config
+    if any("]::" in argument for argument in config.args):
+        config.args[:], config.stash[SELECTION] = widen(config.args, config.invocation_params.dir)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselects the checks that were collected only because their model had to be."""
+    selection = config.stash.get(SELECTION, None)
+    if selection is None:
+        return
+    from pytest_npu_compat.collection import CheckItem
+
+    kept, dropped = [], []
+    for item in items:
+        asked = not isinstance(item, CheckItem) or selection.keeps(
+            item.path, item.checks.id, item.name
+        )
+        (kept if asked else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Gives the report of a check what the summary shows, as a plain value that xdist can carry."""
+    report = yield
+    if not hasattr(item, "checks"):
+        return report
+    setattr(report, CHECK_ID, item.nodeid)
+    result = getattr(item, "result", None)
+    if report.when == "call" and result is not None:
+        from pytest_npu_compat.render.terminal import report_row
+
+        setattr(report, _ROW, report_row(item.checks.id, result.report))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_from_serializable() -> Generator[None, Any, Any]:
+    """Restores the ids of checks that ran in an xdist worker."""
+    report = yield
+    restore(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """One line for each model and target."""
+    rows: dict[str, dict[str, Any]] = {}
+    for outcome in ("passed", "failed", "xfailed", "xpassed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            row = getattr(report, _ROW, None)
+            if row is None:
+                continue
+            file = report.nodeid.split("::")[0]
+            known = rows.setdefault(f"{file}::{row['model']}", {**row, "failed": 0})
+            known["failed"] += outcome == "failed"
+    if not rows:
+        return
+    from pytest_npu_compat.render.terminal import table
+
+    shown = [{**row, "verdict": _verdict(row)} for row in rows.values()]
+    terminalreporter.section("NPU compatibility")
+    width = shutil.get_terminal_size().columns
+    for line in table(shown, width):
+        terminalreporter.write_line(line)
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    if row["verdict"]:
+        return str(row["verdict"])
+    return f"{row['failed']} failed" if row["failed"] else "passed"

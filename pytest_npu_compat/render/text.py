@@ -1,0 +1,162 @@
+"""Plain text for terminals and logs: what a failure teaches."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, Report
+from pytest_npu_compat.gate.threshold import CheckResult
+
+__all__ = ["clean", "describe", "explain_failure", "group_by_reason"]
+
+WIDTH = 79
+MAX_NAMES = 6
+MAX_GROUPS = 12
+
+
+def clean(text: str, limit: int = 120) -> str:
+    """A name from a model file, harmless in a terminal and of bounded length."""
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable if len(printable) <= limit else f"{printable[: limit - 1]}…"
+
+
+def explain_failure(result: CheckResult) -> str:
+    """The text of a failure: the verdict first, then the operators that caused it, by reason."""
+    lines = [result.message]
+    report = result.report
+    if result.status == "not_analyzable":
+        if report.error:
+            lines += ["", *_wrapped("what to do: ", report.error.hint, indent=2)]
+        return "\n".join(lines)
+    explained_by = METRICS[result.threshold.metric].explained_by
+    if explained_by == "islands":
+        lines += ["", *_islands(report)]
+    elif explained_by == "hazards":
+        lines += ["", *_hazards(report)]
+    else:
+        lines += ["", *_placements(report)]
+    return "\n".join(lines).rstrip()
+
+
+def group_by_reason(
+    operators: Iterable[OperatorInfo],
+) -> list[tuple[str, Reason, list[OperatorInfo]]]:
+    """Operators that are not on the NPU by kind and first reason, the most frequent first."""
+    groups: dict[tuple[str, str, str], list[OperatorInfo]] = {}
+    for operator in operators:
+        if operator.placement != "npu" and operator.reasons:
+            reason = operator.reasons[0]
+            groups.setdefault((operator.kind, reason.rule, reason.message), []).append(operator)
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return [(key[0], members[0].reasons[0], members) for key, members in ordered]
+
+
+def _placements(report: Report) -> list[str]:
+    groups = group_by_reason(report.operators)
+    if not groups:
+        return ["Every operator is on the NPU."]
+    off = [o for o in report.operators if o.placement != "npu"]
+    unknown = sum(o.placement == "unknown" for o in off)
+    estimate = sum(o.supported == "estimate-only" for o in off)
+    lines = [f"{len(off)} of {len(report.operators)} operators are not on the NPU"]
+    if unknown:
+        lines.append(f"  {unknown} of them unknown: no statement can be made, so they do not count")
+    if estimate:
+        lines.append(
+            f"  {estimate} of them estimate-only: the NPU's compiler can only estimate them"
+        )
+    for kind, reason, members in groups[:MAX_GROUPS]:
+        lines += ["", f"  {len(members)} × {clean(kind)}   [{reason.rule}]"]
+        lines += _wrapped("", reason.message, indent=4)
+        for actual, named in _by_actual(members):
+            lines += _wrapped("is:  ", clean(actual), indent=4)
+            lines += _wrapped("at:  ", _names([o.name for o in named]), indent=4)
+        if reason.allowed:
+            lines += _wrapped("allowed: ", reason.allowed, indent=4)
+        lines += _wrapped("what to do: ", reason.remedy, indent=4)
+        more = {r.rule for o in members for r in o.reasons[1:]}
+        if more:
+            lines += _wrapped("also: ", ", ".join(sorted(more)), indent=4)
+    if len(groups) > MAX_GROUPS:
+        lines += ["", f"  … and {len(groups) - MAX_GROUPS} more reasons"]
+    return lines
+
+
+def _by_actual(members: Sequence[OperatorInfo]) -> list[tuple[str, list[OperatorInfo]]]:
+    values: dict[str, list[OperatorInfo]] = {}
+    for operator in members:
+        values.setdefault(operator.reasons[0].actual, []).append(operator)
+    shown = list(values.items())
+    if len(shown) <= 4:
+        return shown
+    rest = [operator for _, named in shown[3:] for operator in named]
+    return [*shown[:3], (f"{len(shown) - 3} other values", rest)]
+
+
+def _islands(report: Report) -> list[str]:
+    if not report.qdq_pairs:
+        return ["No dequantize/quantize islands."]
+    kinds = {operator.name: operator.kind for operator in report.operators}
+    groups: dict[tuple[str, str], list[Conversion]] = {}
+    for island in report.qdq_pairs:
+        groups.setdefault((kinds.get(island.operator, "?"), island.placement), []).append(island)
+    lines = ["dequantize -> float -> quantize islands in the integer graph:"]
+    for (kind, placement), islands in sorted(groups.items(), key=lambda item: -len(item[1])):
+        where = "on the NPU" if placement == "npu" else "on the CPU"
+        extra = sum(island.calls for island in islands)
+        lines += ["", f"  {len(islands)} × {clean(kind)} {where}, {extra} IR operators"]
+        lines += _wrapped("first: ", " -> ".join(clean(n) for n in islands[0].nodes), indent=4)
+        lines += _wrapped("at:    ", _names([i.operator for i in islands]), indent=4)
+    lines += [""]
+    lines += _wrapped(
+        "what to do: ",
+        "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize "
+        "constants and every float operator between quantized ones.",
+        indent=2,
+    )
+    return lines
+
+
+def _hazards(report: Report) -> list[str]:
+    lines = ["accepted by the real stack, then computed wrongly or not built:"]
+    for operator in report.operators:
+        for hazard in operator.hazards:
+            lines += ["", f"  {clean(operator.name)} ({clean(operator.kind)})   [{hazard.rule}]"]
+            lines += _wrapped("", hazard.message, indent=4)
+            lines += _wrapped("is:  ", clean(hazard.actual), indent=4)
+            lines += _wrapped("what to do: ", hazard.remedy, indent=4)
+    return lines
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(clean(name, 60) for name in names[:MAX_NAMES])
+    return shown if len(names) <= MAX_NAMES else f"{shown} … and {len(names) - MAX_NAMES} more"
+
+
+def _wrapped(label: str, text: str, *, indent: int) -> list[str]:
+    if not text:
+        return []
+    first = " " * indent + label
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
+    )
+
+
+def describe(report: Report) -> str:
+    """A report in words: what is not on the NPU and why, islands, hazards."""
+    title = f"{clean(report.model.path)} on {report.target.name}:{report.target.variant}"
+    if report.error is not None:
+        lines = [title, *_wrapped("", f"{report.error.code}: {report.error.message}", indent=2)]
+        return "\n".join([*lines, *_wrapped("what to do: ", report.error.hint, indent=2)])
+    lines = [title, *(_placements(report))]
+    if report.qdq_pairs:
+        lines += ["", *_islands(report)]
+    if any(operator.hazards for operator in report.operators):
+        lines += ["", *_hazards(report)]
+    return "\n".join(lines).rstrip()

@@ -1,0 +1,1 @@
+"""What an NPU runs: one folder per target, patterns and constraints."""

@@ -1,0 +1,64 @@
+"""Targets by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_npu_compat.target.base import Target
+from pytest_npu_compat.target.ethos_n78.target import EthosN78
+from pytest_npu_compat.target.ethos_n78.variants import DEFAULT_VARIANT, VARIANTS
+
+__all__ = ["TargetError", "default_variant", "make_target", "target_names", "variants_of"]
+
+
+class TargetError(ValueError):
+    """A target or variant that does not exist, or an option that it does not have."""
+
+
+def target_names() -> tuple[str, ...]:
+    """Names of the targets that this version knows."""
+    return ("ethos-n78",)
+
+
+def variants_of(name: str) -> tuple[str, ...]:
+    """Names of a target's variants."""
+    _check(name, target_names(), "target")
+    return tuple(VARIANTS)
+
+
+def default_variant(name: str) -> str:
+    """The variant that is meant when none is named."""
+    _check(name, target_names(), "target")
+    return DEFAULT_VARIANT
+
+
+def make_target(
+    name: str, variant: str | None = None, options: Mapping[str, Any] | None = None
+) -> Target:
+    """Makes a target.
+
+    Args:
+        name: E.g. ``ethos-n78``.
+        variant: E.g. ``4tops-4ple``; the target's default if None.
+        options: Options of the target.
+
+    Raises:
+        TargetError: There is no such target, variant or option.
+    """
+    variants = variants_of(name)
+    if variant is not None:
+        _check(variant, variants, f"variant of {name}")
+    known = ("inline_non_compute_intensive_partitions",)
+    for option in options or {}:
+        _check(option, known, f"option of {name}")
+    return EthosN78(variant or default_variant(name), **dict(options or {}))
+
+
+def _check(name: str, known: tuple[str, ...], what: str) -> None:
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise TargetError(f"There is no {what} {name!r}; known: {', '.join(known)}.{hint}")
