@@ -66,7 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from pytest_npu_compat.collection import CheckItem
 
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         asked = not isinstance(item, CheckItem) or selection.keeps(
             item.path, item.checks.id, item.name

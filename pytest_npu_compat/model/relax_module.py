@@ -16,7 +16,7 @@ from tvm import relax
 from tvm.ir import Op, _ffi_api, register_op_attr
 
 from pytest_npu_compat.model.graph import TensorType
-from pytest_npu_compat.model.program import Call, Program, Ref
+from pytest_npu_compat.model.program import Call, Program
 from pytest_npu_compat.model.quantization import Quantization
 
 __all__ = ["CALL_ATTR", "build", "register"]
