@@ -190,6 +190,7 @@ class _Resolver:
                         "inline_non_compute_intensive_partitions",
                         entry.inline_non_compute_intensive_partitions,
                     ),
+                    ("sram_size", entry.sram_size),
                 )
                 if entry
                 else (),
@@ -202,7 +203,7 @@ class _Resolver:
         self,
         name: str,
         variant: str | None,
-        options: tuple[tuple[str, bool], ...],
+        options: tuple[tuple[str, bool | int], ...],
         where: tuple[Any, ...],
     ) -> AnalysisRequest:
         try:

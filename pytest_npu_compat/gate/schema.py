@@ -48,10 +48,12 @@ class TargetEntry(_Closed):
         variant: E.g. ``4tops-4ple``.
         inline_non_compute_intensive_partitions: Whether a region without multiply-accumulates goes
             back to the CPU.
+        sram_size: Bytes of SRAM instead of the variant's own; 0 keeps them.
     """
 
     variant: str | None = None
     inline_non_compute_intensive_partitions: bool = True
+    sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
 
 
 class ModelEntry(_Closed):

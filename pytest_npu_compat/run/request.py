@@ -29,7 +29,7 @@ class AnalysisRequest:
     shown_path: str
     target: str = "ethos-n78"
     variant: str | None = None
-    options: tuple[tuple[str, bool], ...] = ()
+    options: tuple[tuple[str, bool | int], ...] = ()
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,6 +40,6 @@ class AnalysisRequest:
     def from_dict(cls, data: Mapping[str, Any]) -> AnalysisRequest:
         """The inverse of `to_dict`, also after a trip through JSON."""
         fields = dict(data)
-        fields["options"] = tuple((str(k), bool(v)) for k, v in data["options"])
+        fields["options"] = tuple((str(k), v) for k, v in data["options"])
         fields["inputs"] = tuple((str(k), tuple(v)) for k, v in data["inputs"])
         return cls(**fields)

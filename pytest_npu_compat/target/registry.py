@@ -50,10 +50,15 @@ def make_target(
     variants = variants_of(name)
     if variant is not None:
         _check(variant, variants, f"variant of {name}")
-    known = ("inline_non_compute_intensive_partitions",)
+    known = ("inline_non_compute_intensive_partitions", "sram_size")
     for option in options or {}:
         _check(option, known, f"option of {name}")
-    return EthosN78(variant or default_variant(name), **dict(options or {}))
+    target = EthosN78(variant or default_variant(name), **dict(options or {}))
+    try:
+        target.capabilities  # noqa: B018 - computing them checks sram_size
+    except ValueError as error:
+        raise TargetError(f"{error}.") from error
+    return target
 
 
 def _check(name: str, known: tuple[str, ...], what: str) -> None:

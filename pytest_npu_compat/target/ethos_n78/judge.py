@@ -31,7 +31,14 @@ from pytest_npu_compat.target.ethos_n78.operators import (
 )
 from pytest_npu_compat.target.ethos_n78.variants import Capabilities
 
-__all__ = ["add_as_depthwise", "as_reinterpret", "constraints_of", "judge", "multiply_as_depthwise"]
+__all__ = [
+    "add_as_depthwise",
+    "as_reinterpret",
+    "constraints_of",
+    "converted_to",
+    "judge",
+    "multiply_as_depthwise",
+]
 
 Rules = Sequence[Constraint[Any]]
 
@@ -84,6 +91,24 @@ def judge(op: object, npu: Capabilities) -> tuple[Violation, ...]:
             judge(Addition(op.input, op.constant, op.output), npu),
         )
     return violations(op, npu, constraints_of(op))
+
+
+def converted_to(op: MultiplyConstant | AddConstant, npu: Capabilities) -> str | None:
+    """What TVM's ConvertEquivalents makes of a binary operator with a constant (CE:300-359).
+
+    Returns:
+        ``reinterpret_quantize``, ``depthwise_1x1``, ``qnn_add_with_constant`` for an addition that
+        stays one, or None if the operator is not supported.
+    """
+    scalar = rules.MULTIPLY_SCALAR if isinstance(op, MultiplyConstant) else rules.ADD_SCALAR
+    depthwise: Callable[[Any], object] = (
+        multiply_as_depthwise if isinstance(op, MultiplyConstant) else add_as_depthwise
+    )
+    if not _with(op, npu, scalar, as_reinterpret):
+        return "reinterpret_quantize"
+    if not _with(op, npu, rules.CHANNEL_CONSTANT, depthwise):
+        return "depthwise_1x1"
+    return None if judge(op, npu) else "qnn_add_with_constant"
 
 
 def _with(

@@ -11,7 +11,12 @@ from pytest_npu_compat.target.constraint import Violation
 from pytest_npu_compat.target.ethos_n78.hazards import CYCLIC
 from pytest_npu_compat.target.ethos_n78.patterns import pattern_table
 from pytest_npu_compat.target.ethos_n78.unmatched import never_offloaded
-from pytest_npu_compat.target.ethos_n78.variants import DEFAULT_VARIANT, VARIANTS, Capabilities
+from pytest_npu_compat.target.ethos_n78.variants import (
+    DEFAULT_VARIANT,
+    VARIANTS,
+    Capabilities,
+    with_sram,
+)
 
 __all__ = ["EthosN78"]
 
@@ -24,17 +29,19 @@ class EthosN78:
         variant: One of `VARIANTS`.
         inline_non_compute_intensive_partitions: Whether a region without multiply-accumulates goes
             back to the CPU, as the reference does by default.
+        sram_size: Bytes of SRAM instead of the variant's own; 0 keeps them.
     """
 
     variant: str = DEFAULT_VARIANT
     inline_non_compute_intensive_partitions: bool = True
+    sram_size: int = 0
     name: str = "ethos-n78"
     rules: str = "ethos-n-driver-stack-23.02"
 
     @property
     def capabilities(self) -> Capabilities:
         """Hardware of the variant."""
-        return VARIANTS[self.variant]
+        return with_sram(VARIANTS[self.variant], self.sram_size)
 
     @property
     def cyclic_hazard(self) -> Hazard:

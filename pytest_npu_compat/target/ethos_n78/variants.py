@@ -7,10 +7,10 @@ Support.cpp:345-402.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-__all__ = ["DEFAULT_VARIANT", "VARIANTS", "Capabilities"]
+__all__ = ["DEFAULT_VARIANT", "VARIANTS", "Capabilities", "with_sram"]
 
 KIB = 1024
 
@@ -69,6 +69,28 @@ class Capabilities:
     def max_channels(self) -> int:
         """Deepest tensor whose width exceeds 1: 64 bytes per channel must fit in the SRAM."""
         return self.sram_bytes // 64
+
+
+def with_sram(npu: Capabilities, sram_bytes: int) -> Capabilities:
+    """A variant with another SRAM size (CapabilitiesInternal.cpp:72-101).
+
+    Args:
+        npu: The variant.
+        sram_bytes: Of all banks together; 0 keeps the variant's own.
+
+    Raises:
+        ValueError: The library does not accept the size.
+    """
+    if sram_bytes == 0:
+        return npu
+    per_bank = sram_bytes / npu.igs
+    regular = 32 * KIB <= per_bank <= 128 * KIB and per_bank % (16 * KIB) == 0
+    if not regular and per_bank not in (56 * KIB, 256 * KIB):
+        raise ValueError(
+            f"sram_size {sram_bytes} gives {per_bank / KIB:g} KiB per bank on {npu.name}; accepted are "
+            "32 to 128 KiB in steps of 16, 56 and 256 KiB"
+        )
+    return replace(npu, sram_bytes=sram_bytes)
 
 
 def _variant(
