@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_npu_compat.analysis.report import Report
-    from pytest_npu_compat.gate.schema import GateFile
+    from pytest_npu_compat.gate.loading import Gate
 
 __all__ = ["Report", "__version__", "analyze", "load_gate"]
 
@@ -38,8 +38,8 @@ def analyze(model: str | Path, *, target: str = "ethos-n78", variant: str | None
     return run(AnalysisRequest(str(path), path.stem, path.as_posix(), target, variant))
 
 
-def load_gate(path: str | Path) -> GateFile:
-    """Loads a gate file.
+def load_gate(path: str | Path) -> Gate:
+    """Loads a gate file and finds its models.
 
     Args:
         path: The YAML file.
@@ -49,7 +49,7 @@ def load_gate(path: str | Path) -> GateFile:
     """
     from pathlib import Path
 
-    from pytest_npu_compat.gate.loading import load
+    from pytest_npu_compat.gate.loading import load_gate as load
 
     return load(Path(path))
 

@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("topic", metavar="RULE|OPERATOR")
     explain.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
     explain.set_defaults(run=_explain)
+    init = commands.add_parser("init", help="print thresholds to start a gate file from")
+    init.add_argument("--preset", choices=("recommended", "strict"), required=True)
+    init.set_defaults(run=_init)
     targets = commands.add_parser("targets", help="list targets and their variants")
     targets.set_defaults(run=_targets)
     return parser
@@ -168,7 +171,10 @@ def _dump_ir(request: AnalysisRequest, file: Path) -> int:
     except ModelError as error:
         print(f"{request.shown_path}: {error.code}: {error.message}\n{error.hint}", file=sys.stderr)
         return EXIT_NOT_ANALYZABLE
-    file.write_text(text, encoding="utf-8")
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--dump-ir cannot write {str(file)!r}: {error.strerror}") from error
     return EXIT_OK
 
 
@@ -200,6 +206,13 @@ def _explain(arguments: argparse.Namespace) -> int:
         print(explain(arguments.topic, name, variant or None))
     except (TargetError, LookupError) as error:
         raise UsageError(error.args[0]) from error
+    return EXIT_OK
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from pytest_npu_compat.gate.presets import preset_text
+
+    print(preset_text(arguments.preset))
     return EXIT_OK
 
 

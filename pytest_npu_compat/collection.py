@@ -1,9 +1,14 @@
-"""Gate file -> pytest.File -> model collector -> check items."""
+"""Gate file -> pytest.File -> model collector -> check items.
+
+What reads and judges gates is imported where it is used: pytest also makes a collector of a gate file
+that merely lies beside a test file it was given.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +23,10 @@ from _pytest._code.code import (
     TerminalRepr,
 )
 
-from pytest_npu_compat.gate.errors import GateError
-from pytest_npu_compat.gate.loading import Check, ModelChecks, load_gate
-from pytest_npu_compat.gate.threshold import CheckResult, evaluate
-from pytest_npu_compat.render.text import explain_failure
-
 if TYPE_CHECKING:
     from pytest_npu_compat.analysis.report import Report
+    from pytest_npu_compat.gate.loading import Check, ModelChecks
+    from pytest_npu_compat.gate.threshold import CheckResult
     from pytest_npu_compat.run import AnalysisRequest
 
 __all__ = ["Analyses", "CheckItem", "GateYaml", "NpuCompatWarning"]
@@ -72,29 +74,48 @@ ANALYSES: pytest.StashKey[Analyses] = pytest.StashKey()
 class GateYaml(pytest.File):
     """A gate file."""
 
+    def __init__(self, *, asked: Mapping[str, set[str]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.asked = asked
+
     def collect(self) -> Iterator[pytest.Collector]:
         """One collector for each model and target.
 
         Raises:
             CollectError: The gate file is not valid.
         """
+        from pytest_npu_compat.gate.errors import GateError
+        from pytest_npu_compat.gate.loading import load_gate
+
         try:
             gate = load_gate(self.path)
         except GateError as error:
             raise self.CollectError(error.render(_relative(self.path))) from None
         for checks in gate.models:
-            yield ModelCollector.from_parent(self, name=checks.id, checks=checks)
+            yield ModelCollector.from_parent(
+                self, name=checks.id, checks=checks, asked=self.asked.get(checks.id, set())
+            )
 
 
 class ModelCollector(pytest.Collector):
     """One model on one target. Its checks share one analysis."""
 
-    def __init__(self, *, checks: ModelChecks, **kwargs: Any) -> None:
+    def __init__(self, *, checks: ModelChecks, asked: set[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.checks = checks
+        self.asked = asked
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One item for each threshold."""
+        """One item for each threshold.
+
+        Raises:
+            CollectError: A check was asked for that the model does not have.
+        """
+        names = [check.threshold.metric for check in self.checks.checks]
+        for name in sorted(self.asked.difference(names)):
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(names)}."
+            raise self.CollectError(f"{self.nodeid} has no check {name!r}. {hint}")
         for check in self.checks.checks:
             yield CheckItem.from_parent(self, name=check.threshold.metric, check=check)
 
@@ -122,7 +143,12 @@ class CheckItem(pytest.Item):
         """
         threshold = self.check.threshold
         if threshold.severity == "off":
-            pytest.skip(f"{threshold.metric} is switched off in line {self.check.line}")
+            # The place that is reported is then the gate file's, not this one.
+            raise pytest.skip.Exception(
+                f"{threshold.metric} is switched off", _use_item_location=True
+            )
+        from pytest_npu_compat.gate.threshold import evaluate
+
         analyses = self.config.stash[ANALYSES]
         result = evaluate(threshold, analyses.get(self.checks.request))
         self.result = result
@@ -148,6 +174,8 @@ class CheckItem(pytest.Item):
         error = excinfo.value
         if not isinstance(error, CheckFailedError):
             return super().repr_failure(excinfo, style)
+        from pytest_npu_compat.render.text import explain_failure
+
         text = explain_failure(error.result)
         crash = ReprFileLocation(
             _relative(self.path), self.check.line, f"{self.checks.id}: {error.result.message}"

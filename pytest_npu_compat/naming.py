@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["CHECK_ID", "CheckNames", "restore"]
+__all__ = ["CHECK_ID", "CheckNames", "recall", "restore"]
 
 CHECK_ID = "npu_compat_id"
 """Attribute of a check's reports: its id as a plain string, which xdist carries unchanged."""
@@ -24,10 +24,30 @@ def restore(report: Any) -> None:
         return
     report.nodeid = nodeid
     structured = getattr(report, "id", None)
-    if dataclasses.is_dataclass(structured) and not isinstance(structured, type):
-        # pytest >= 9.2 keeps ids in parts; parsing the string would find a parametrization.
-        path, *names = nodeid.split("::")
-        report._id = dataclasses.replace(structured, path=path, names=tuple(names), params=None)
+    if structured is not None:
+        report._id = _in_tree(structured, nodeid)
+
+
+def recall(config: pytest.Config) -> None:
+    """Gives checks that failed in the last run the ids they have in this one, for ``--last-failed``."""
+    plugin = config.pluginmanager.get_plugin("lfplugin")
+    failed: dict[Any, bool] = getattr(plugin, "lastfailed", {})
+    for known in list(failed):
+        nodeid = str(known)
+        # The id of a parametrized test ends with its bracket.
+        if "]::" in nodeid and not nodeid.endswith("]"):
+            failed[_in_tree(known, nodeid)] = failed.pop(known)
+
+
+def _in_tree(structured: Any, nodeid: str) -> Any:
+    """The id that a check has where it was collected.
+
+    Pytest >= 9.2 keeps ids in parts; parsing the string, it would find a parametrization.
+    """
+    if not dataclasses.is_dataclass(structured) or isinstance(structured, type):
+        return structured
+    path, *names = nodeid.split("::")
+    return dataclasses.replace(structured, path=path, names=tuple(names), params=None)
 
 
 class CheckNames:

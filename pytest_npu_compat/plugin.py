@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_npu_compat.naming import CHECK_ID, CheckNames, restore
+from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
 from pytest_npu_compat.selection import SELECTION, widen
 
 if TYPE_CHECKING:
@@ -48,13 +48,16 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     from pytest_npu_compat.collection import ANALYSES, Analyses, GateYaml
 
     parent.config.stash.setdefault(ANALYSES, Analyses())
-    return GateYaml.from_parent(parent, path=file_path)
+    selection = parent.config.stash.get(SELECTION, None)
+    asked = selection.asked(file_path) if selection else {}
+    return GateYaml.from_parent(parent, path=file_path, asked=asked)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Widens node ids of single checks, which pytest cannot resolve, to their models."""
     config = session.config
+    recall(config)
     if any("]::" in argument for argument in config.args):
         config.args[:], config.stash[SELECTION] = widen(config.args, config.invocation_params.dir)
 

@@ -7,6 +7,7 @@ collection, and the other checks are deselected after it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +35,13 @@ class Selection:
         if wanted is None or check in wanted:
             return True
         return any(
-            (file == path or path in file.parents) and (not names or names == model)
+            (file == path or path in file.parents) and names in ("", model, model.split("[")[0])
             for path, names in self.others
         )
+
+    def asked(self, file: Path) -> dict[str, set[str]]:
+        """Model id -> names of the checks that were asked for in a gate file."""
+        return {model: checks for (path, model), checks in self.checks.items() if path == file}
 
 
 def widen(arguments: Sequence[str], directory: Path) -> tuple[list[str], Selection]:
@@ -54,7 +59,8 @@ def widen(arguments: Sequence[str], directory: Path) -> tuple[list[str], Selecti
     others: list[tuple[Path, str]] = []
     for argument in arguments:
         path, _, names = argument.partition("::")
-        file = (directory / path).resolve()
+        # As pytest does it: symbolic links stay.
+        file = Path(os.path.abspath(directory / path))  # noqa: PTH100
         model, bracket, check = names.partition("]::")
         if bracket and "[" in model and check:
             selection.checks.setdefault((file, f"{model}]"), set()).add(check)

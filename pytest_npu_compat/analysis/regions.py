@@ -101,23 +101,28 @@ def _merge(
     region = {node: node for node in order}
     members = {node: [node] for node in order}
     restricted: dict[int, set[int]] = {node: set() for node in order}
-    target = dict(on_npu)
+    # The inverse of `restricted`: renaming a region must not look at every other one.
+    restricting: dict[int, set[int]] = {node: set() for node in order}
     for node in order:
         parents = list(dict.fromkeys(region[i] for i in nodes[node].inputs if i is not None))
         for parent in parents:
-            restricted[node] |= restricted[parent]
+            for other in restricted[parent]:
+                restricted[node].add(other)
+                restricting[other].add(node)
         for parent in parents:
-            if target[parent] != target[node]:
+            if on_npu[parent] != on_npu[node]:
                 restricted[node].add(parent)
+                restricting[parent].add(node)
             elif parent not in restricted[node]:
                 for member in members[parent]:
                     region[member] = node
                 members[node] += members.pop(parent)
-                for others in restricted.values():
-                    if parent in others:
-                        others.discard(parent)
-                        others.add(node)
-                restricted.pop(parent)
+                for other in restricted.pop(parent):
+                    restricting[other].discard(parent)
+                for other in restricting.pop(parent):
+                    restricted[other].discard(parent)
+                    restricted[other].add(node)
+                    restricting[node].add(other)
     return region
 
 

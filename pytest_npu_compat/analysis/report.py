@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -23,6 +23,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = "1.0"
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,8 @@ class Report:
         Raises:
             ValueError: `data` is not a report of this major schema version.
         """
+        if not isinstance(data, Mapping):
+            raise ValueError(f"not a report: {type(data).__name__}")
         version = str(data.get("schema_version", ""))
         if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
             raise ValueError(f"report schema {version or 'missing'} is not {SCHEMA_VERSION}")
@@ -249,24 +253,30 @@ class Report:
     @classmethod
     def _from_dict(cls, data: Mapping[str, Any]) -> Report:
         return cls(
-            tool=ToolInfo(**data["tool"]),
-            model=ModelInfo(**data["model"]),
-            target=TargetInfo(**data["target"]),
+            tool=_read(ToolInfo, data["tool"]),
+            model=_read(ModelInfo, data["model"]),
+            target=_read(TargetInfo, data["target"]),
             status=data["status"],
-            error=ErrorInfo(**data["error"]) if data["error"] else None,
-            metrics={name: MetricValue(**value) for name, value in data["metrics"].items()},
+            error=_read(ErrorInfo, data["error"]) if data["error"] else None,
+            metrics={name: _read(MetricValue, v) for name, v in data["metrics"].items()},
             operators=tuple(_operator(o) for o in data["operators"]),
-            partitions=tuple(PartitionInfo(**_tuples(p)) for p in data["partitions"]),
-            qdq_pairs=tuple(Conversion(**_tuples(c)) for c in data["conversions"]["qdq_pairs"]),
+            partitions=tuple(_read(PartitionInfo, p) for p in data["partitions"]),
+            qdq_pairs=tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
             schema_version=data["schema_version"],
         )
 
 
 def _operator(data: Mapping[str, Any]) -> OperatorInfo:
-    fields = _tuples(data)
-    fields["reasons"] = tuple(Reason(**reason) for reason in data["reasons"])
-    fields["hazards"] = tuple(HazardInfo(**hazard) for hazard in data["hazards"])
-    return OperatorInfo(**fields)
+    reasons = tuple(_read(Reason, reason) for reason in data["reasons"])
+    hazards = tuple(_read(HazardInfo, hazard) for hazard in data["hazards"])
+    return _read(OperatorInfo, {**data, "reasons": reasons, "hazards": hazards})
+
+
+def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:
+    """A part of a report; fields that a later minor version added are left out."""
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
+    return kind(**values)
 
 
 def _plain(value: Any) -> Any:
@@ -276,7 +286,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     return value
-
-
-def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +43,19 @@ class GateError(Exception):
         lines = [f"{shown_path}:{self.position.line}:{self.position.column}: {self.message}"]
         if self.source:
             number = str(self.position.line)
-            # Tabs keep their width so that the caret stands under what it points at.
-            before = "".join(
-                "\t" if c == "\t" else " " for c in self.source[: self.position.column - 1]
-            )
-            lines.append(f"  {number} | {self.source}")
+            source = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in self.source)
+            before = "".join(_blank(c) for c in source[: self.position.column - 1])
+            lines.append(f"  {number} | {source}")
             lines.append(f"  {' ' * len(number)} | {before}^")
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+def _blank(character: str) -> str:
+    """White space as wide as a character, so that a caret stands under what it points at."""
+    if character == "\t":
+        return "\t"
+    if unicodedata.combining(character):
+        return ""
+    return "  " if unicodedata.east_asian_width(character) in "WF" else " "

@@ -17,7 +17,7 @@ from pytest_npu_compat.gate.schema import GateFile, ModelEntry, TargetEntry
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
 from pytest_npu_compat.run.request import AnalysisRequest
-from pytest_npu_compat.target.registry import TargetError, make_target
+from pytest_npu_compat.target.registry import TargetError, make_target, target_names, variants_of
 
 __all__ = ["Check", "Gate", "ModelChecks", "load", "load_gate"]
 
@@ -104,28 +104,57 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
     """The first error that says most, at its place in the file."""
     details = sorted(
         error.errors(include_url=False),
-        key=lambda d: (d["type"] != "extra_forbidden", -len(d["loc"])),
+        key=lambda d: (
+            d["loc"] != ("version",) or d["type"] == "missing",  # all else may follow from it
+            d["type"] != "extra_forbidden",
+            -len(d["loc"]),
+        ),
     )
     detail = details[0]
-    # A union adds the name of its branch to the path, which is no place in the file.
-    where = tuple(part for part in detail["loc"] if not _is_branch(part))
+    where, last = _place(tree.value, detail["loc"]), detail["loc"][-1]
     kind = detail["type"]
     if kind == "extra_forbidden":
         known = _known_keys(where)
-        return tree.error(
-            where, f"Unknown key {where[-1]!r}.", _nearest(str(where[-1]), known), key=True
-        )
+        return tree.error(where, f"Unknown key {last!r}.", _nearest(str(last), known), key=True)
     if kind == "missing":
-        return tree.error(where[:-1], f"The key {where[-1]!r} is missing.", f"Add `{where[-1]}:`.")
+        return tree.error(where, f"The key {last!r} is missing.", f"Add `{last}:`.")
     if where == ("version",):
         return tree.error(where, "This version reads gate files of version 1.", "`version: 1`")
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    return tree.error(where, f"{message}.", "")
+    if where[:-1] == ("thresholds",) or (
+        where[:1] == ("models",) and where[2:-1] == ("thresholds",)
+    ):
+        if where[-1] not in METRICS:
+            return _no_metric(tree, where)
+        return tree.error(where, f"This is no limit for {where[-1]}.", 'Write, say, ">= 96%" or 3.')
+    message = _EXPECTED.get(kind) or str(detail["msg"])
+    return tree.error(where, f"{message}.", "", key=last == "[key]")
 
 
-def _is_branch(part: Any) -> bool:
-    return isinstance(part, str) and (
-        part in ("str", "int", "float") or part.endswith(("Entry", "Threshold", "]"))
+_EXPECTED = {
+    "dict_type": "A mapping is expected here",
+    "list_type": "A list is expected here",
+    "string_type": "Text is expected here",
+    "string_pattern_mismatch": "A name has no white space, brackets or colons",
+}
+"""Kind of pydantic's error -> what the reader of a YAML file is told."""
+
+
+def _place(value: Any, loc: Iterable[Any]) -> tuple[Any, ...]:
+    """What is a place in the file of pydantic's path, which also names branches of unions."""
+    where = []
+    for part in loc:
+        if (isinstance(value, dict) and part in value) or (
+            isinstance(value, list) and isinstance(part, int)
+        ):
+            value = value[part]
+            where.append(part)
+    return tuple(where)
+
+
+def _no_metric(tree: YamlTree, where: tuple[Any, ...]) -> GateError:
+    name = where[-1]
+    return tree.error(
+        where, f"There is no metric {name!r}.", _nearest(name, list(METRICS)), key=True
     )
 
 
@@ -209,7 +238,14 @@ class _Resolver:
         try:
             make_target(name, variant, dict(options))
         except TargetError as error:
-            raise self.tree.error(where, str(error), "`npu-compat targets` lists them.") from error
+            hint = "`npu-compat targets` lists them."
+            if name not in target_names():
+                # The name is a key of `targets`, but the value of `target`.
+                at_key = where[0] == "targets"
+                raise self.tree.error(where, str(error), hint, key=at_key) from error
+            if variant is None or variant in variants_of(name):
+                raise self.tree.error((*where, "sram_size"), str(error)) from error
+            raise self.tree.error((*where, "variant"), str(error), hint) from error
         return AnalysisRequest("", "", "", name, variant, options)
 
     def _checks(self, thresholds: dict[str, Any], where: tuple[Any, ...]) -> dict[str, Check]:
@@ -218,12 +254,7 @@ class _Resolver:
         for metric in thresholds:
             place = (*where, metric)
             if metric not in METRICS:
-                raise self.tree.error(
-                    place,
-                    f"There is no metric {metric!r}.",
-                    _nearest(metric, list(METRICS)),
-                    key=True,
-                )
+                raise _no_metric(self.tree, place)
             try:
                 threshold = parse_threshold(metric, raw[metric])
             except ThresholdError as error:
@@ -314,4 +345,4 @@ class _Resolver:
 def _stem(path: str) -> str:
     """Name of a model in ids: the file name without suffix, free of characters ids use."""
     stem = Path(path).stem or path
-    return "".join("_" if c in "[]:" or c.isspace() else c for c in stem)
+    return "".join("_" if c in "[]:" or c.isspace() or not c.isprintable() else c for c in stem)

@@ -18,6 +18,13 @@ def _off(value: Any) -> Any:
     return "off" if value is False else value
 
 
+def _whole(value: Any) -> Any:
+    """1.0 and true equal 1, and are not what a version looks like."""
+    if type(value) is not int:
+        raise ValueError("not a whole number")
+    return value
+
+
 class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -85,7 +92,7 @@ class GateFile(_Closed):
         models: Paths, globs or entries.
     """
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_whole)]
     target: Annotated[str, StringConstraints(min_length=1)] | None = None
     targets: dict[Name, TargetEntry | None] | None = Field(default=None, min_length=1)
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)

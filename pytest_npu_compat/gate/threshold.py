@@ -11,11 +11,17 @@ from typing import Any
 
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import MetricValue, Report
-from pytest_npu_compat.gate.units import UNIT_SCALES, format_limit, format_value
+from pytest_npu_compat.gate.units import (
+    UNIT_SCALES,
+    format_limit,
+    format_number,
+    format_value,
+)
 
 __all__ = ["Bound", "CheckResult", "Threshold", "ThresholdError", "evaluate", "parse_threshold"]
 
 SEVERITIES = ("error", "warn", "off")
+MAX_MESSAGE = 500
 
 _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     ">=": operator.ge,
@@ -26,7 +32,7 @@ _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 }
 _SHOWN = {">=": "≥", "<=": "≤", "==": "exactly", ">": ">", "<": "<"}
 _QUANTITY = re.compile(
-    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z%×]*)\s*"
+    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[A-Za-z%×]*)\s*"
 )
 
 
@@ -163,7 +169,8 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
     if not isinstance(raw, str):
         if unit == "ratio":
             raise ThresholdError(
-                f"{raw} has no unit, and {metric} is a ratio.", _ratio_hint(raw, only)
+                f"{raw} has no unit, and {metric} is a ratio.",
+                _ratio_hint(Fraction(str(raw)), "" if only else ">="),
             )
         if isinstance(raw, float) and not raw.is_integer():
             raise ThresholdError(f"{metric} is a whole number, {raw} is not.", "")
@@ -179,20 +186,22 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
             f"{raw!r} has a comparison, which min, max and exactly already say.",
             "Leave the sign out.",
         )
+    sign = "" if only else comparison or ">="
+    limit = _scaled(metric, unit, raw, match["number"], match["unit"], sign)
     if not comparison and not only and unit == "ratio":
+        shown = format_limit(limit, unit)
         raise ThresholdError(
             f"{raw!r} does not say whether more or less is meant.",
-            f'Write ">= {raw.strip()}" (or "== {raw.strip()}").',
+            f'Write ">= {shown}" (or "== {shown}").',
         )
-    limit = _scaled(metric, unit, raw, match["number"], match["unit"], only)
     return Bound(only or comparison or default, limit)
 
 
-def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, only: str) -> Fraction:
+def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, sign: str) -> Fraction:
     scales = UNIT_SCALES[unit]
     if unit == "ratio" and not suffix:
         raise ThresholdError(
-            f"{raw!r} has no unit, and {metric} is a ratio.", _ratio_hint(float(number), only)
+            f"{raw!r} has no unit, and {metric} is a ratio.", _ratio_hint(Fraction(number), sign)
         )
     if suffix not in scales:
         known = ", ".join(repr(s) for s in scales if s) or "none"
@@ -210,10 +219,10 @@ def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, only: st
     return value
 
 
-def _ratio_hint(number: float, only: str) -> str:
+def _ratio_hint(number: Fraction, sign: str) -> str:
     percent = number * 100 if 0 <= number <= 1 else number
-    shown = f"{percent:g}%"
-    return f"Write {shown}." if only else f'Write ">= {shown}".'
+    shown = f"{format_number(percent)}%" if 0 <= percent <= 100 else "96%"
+    return f'Write "{sign} {shown}".' if sign else f"Write {shown}."
 
 
 def _example(unit: str, better: str) -> str:
@@ -250,4 +259,6 @@ def evaluate(threshold: Threshold, report: Report) -> CheckResult:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Without line breaks and escape sequences, which names in a model may contain."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"

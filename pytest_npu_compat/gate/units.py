@@ -7,7 +7,9 @@ from fractions import Fraction
 
 from pytest_npu_compat.analysis.report import MetricValue
 
-__all__ = ["UNIT_SCALES", "format_limit", "format_value"]
+__all__ = ["UNIT_SCALES", "format_limit", "format_number", "format_value"]
+
+MAX_DECIMALS = 100
 
 UNIT_SCALES: Mapping[str, Mapping[str, Fraction]] = {
     "ratio": {"%": Fraction(1, 100)},
@@ -30,10 +32,10 @@ UNIT_SCALES: Mapping[str, Mapping[str, Fraction]] = {
 def format_limit(limit: Fraction, unit: str) -> str:
     """A limit as the user would write it."""
     if unit == "ratio":
-        return f"{_decimal(limit * 100)}%"
+        return f"{format_number(limit * 100)}%"
     if unit == "bytes":
-        return _bytes(int(limit))
-    return _decimal(limit)
+        return _exact_bytes(int(limit))
+    return format_number(limit)
 
 
 def format_value(value: MetricValue, near: Sequence[Fraction] = (), of: str = "") -> str:
@@ -49,26 +51,66 @@ def format_value(value: MetricValue, near: Sequence[Fraction] = (), of: str = ""
         counted = f"{value.numerator}/{value.denominator} {of}".rstrip()
         return f"{_percent(exact, near)} ({counted})"
     if value.unit == "bytes":
-        return _bytes(int(value.value))
+        return _bytes(int(value.value), near)
     return f"{value.value:g}" if value.value < 1e6 else f"{int(value.value)}"
 
 
 def _percent(exact: Fraction, near: Sequence[Fraction]) -> str:
-    """With one decimal, or as many as it takes not to look like a limit that it misses."""
+    """With one decimal, or as many as it takes to stand on its side of each limit.
+
+    Nothing and everything are limits too: 9999 of 10000 are not 100.0%.
+    """
     shown = ""
-    for decimals in range(1, 7):
-        shown = f"{float(exact * 100):.{decimals}f}"
-        if all(exact == limit or Fraction(shown) != limit * 100 for limit in near):
+    for decimals in range(1, MAX_DECIMALS):
+        shown = _rounded(exact * 100, decimals)
+        if _faithful(Fraction(shown) / 100, exact, (*near, Fraction(0), Fraction(1))):
             break
     return f"{shown}%"
 
 
-def _decimal(value: Fraction) -> str:
-    return str(int(value)) if value.denominator == 1 else f"{float(value):g}"
-
-
-def _bytes(value: int) -> str:
+def _bytes(value: int, near: Sequence[Fraction]) -> str:
+    """With four digits, or as many as it takes to stand on its side of each limit."""
+    if value in near:
+        return _exact_bytes(value)
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if value >= factor:
-            return f"{value / factor:.4g} {unit}"
+        if value < factor:
+            continue
+        for decimals in range(max(4 - len(str(value // factor)), 0), 10):
+            shown = _rounded(Fraction(value, factor), decimals)
+            if _faithful(Fraction(shown) * factor, Fraction(value), near):
+                return f"{format_number(Fraction(shown))} {unit}"
     return f"{value} B"
+
+
+def _faithful(shown: Fraction, exact: Fraction, near: Sequence[Fraction]) -> bool:
+    """Whether a rounded figure compares with every limit as the exact one does."""
+    return all((shown > limit, shown == limit) == (exact > limit, exact == limit) for limit in near)
+
+
+def _exact_bytes(value: int) -> str:
+    """In the unit that takes the fewest characters, the largest of several: ``2 MB``, ``1 MiB``."""
+    scales = {
+        unit: factor for unit, factor in UNIT_SCALES["bytes"].items() if unit not in ("", "KB")
+    }
+    texts = [
+        (f"{format_number(value / factor)} {unit}", -factor)
+        for unit, factor in scales.items()
+        if value >= factor or unit == "B"
+    ]
+    return min(texts, key=lambda item: (len(item[0]), item[1]))[0]
+
+
+def format_number(value: Fraction) -> str:
+    """All digits of a number that has finitely many decimals."""
+    for decimals in range(MAX_DECIMALS):
+        if (value * 10**decimals).denominator == 1:
+            return _rounded(value, decimals)
+    return f"{float(value):g}"
+
+
+def _rounded(value: Fraction, decimals: int) -> str:
+    """As ``format(value, f".{decimals}f")``, without the detour over floats."""
+    digits = str(round(abs(value) * 10**decimals)).rjust(decimals + 1, "0")
+    sign = "-" if value < 0 else ""
+    whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"

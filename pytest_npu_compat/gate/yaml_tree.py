@@ -6,13 +6,17 @@ expands aliases without limit. Both are errors here, and so is everything that i
 
 from __future__ import annotations
 
+import codecs
 import math
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
+from yaml.reader import ReaderError
 
 from pytest_npu_compat.gate.errors import GateError, Position
 
@@ -21,6 +25,13 @@ __all__ = ["YamlTree", "parse"]
 MAX_BYTES = 1_000_000
 MAX_VALUES = 20_000
 MAX_DEPTH = 40
+MAX_LITERAL = 100
+"""Characters of a number or date; longer ones take long to convert."""
+
+TOO_MANY = "The file has too many or too deeply nested values."
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What PyYAML counts as the end of a line, which is less than `str.splitlines` takes for one."""
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Path_ = tuple[Any, ...]
 
@@ -70,49 +81,74 @@ def parse(path: Path, data: bytes) -> YamlTree:
             f"A gate file has at most {MAX_BYTES} bytes; this one has {len(data)}.",
             Position(1, 1),
         )
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise GateError(
-            path,
-            "The file is not UTF-8 text.",
-            Position(line, column),
-            hint="Save it with UTF-8 encoding.",
+        lines = _lines(data.decode(errors="replace"))
+        position = _end(data[: error.start].decode())
+        raise _error(
+            path, lines, position, "The file is not UTF-8 text.", "Save it with UTF-8 encoding."
         ) from error
-    lines = tuple(text.splitlines())
-    loader = None
+    lines = _lines(text)
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
+    except ReaderError as error:
+        message = f"The character U+{int(error.character):04X} is not allowed."
+        raise _error(path, lines, _end(text[: error.position]), message, "") from error
+    try:
         node = loader.get_single_node()
         tree = YamlTree(path, None, lines)
         value = None if node is None else _Builder(tree, loader).build(node, (), 0)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
-        problem = error.problem or error.context or "not valid YAML"
-        hint = "Indent with spaces." if "'\\t'" in problem else ""
-        raise _error(path, lines, position, f"Not valid YAML: {problem}.", hint) from error
-    except yaml.YAMLError as error:
-        position = _reader_position(error, text)
-        raise _error(path, lines, position, f"Not valid YAML: {_one_line(error)}", "") from error
-    except RecursionError as error:
-        raise GateError(path, "The file is nested too deeply.", Position(1, 1)) from error
+        raise _error(path, lines, *_explained(error)) from error
+    except (ValueError, OverflowError) as error:
+        # From the scanner: an escape or a version directive with a number that is too large.
+        position = Position(loader.line + 1, loader.column + 1)
+        raise _error(path, lines, position, "Not valid YAML: a number is too large.", "") from error
     finally:
-        if loader is not None:
-            loader.dispose()
+        loader.dispose()
     return YamlTree(path, value, lines, tree.positions, tree.keys)
 
 
-def _reader_position(error: yaml.YAMLError, text: str) -> Position:
-    index = getattr(error, "position", 0)
-    index = index if isinstance(index, int) else 0
-    return Position(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(LINE_BREAK.split(text))
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _end(text: str) -> Position:
+    """The position right behind a text."""
+    lines = _lines(text)
+    return Position(len(lines), len(lines[-1]) + 1)
+
+
+def _explained(error: yaml.MarkedYAMLError) -> tuple[Position, str, str]:
+    mark = error.problem_mark or error.context_mark
+    position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
+    problem = error.problem or error.context or "not valid YAML"
+    if problem == TOO_MANY:
+        return position, TOO_MANY, ""
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context}, {problem}"
+    hint = "Indent with spaces." if "'\\t'" in problem else ""
+    return position, f"Not valid YAML: {problem}.", hint
+
+
+class _Loader(yaml.SafeLoader):
+    """Gives up on large documents while it reads them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.count = 0
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.count += 1
+        self.depth += 1
+        if self.count > MAX_VALUES or self.depth > MAX_DEPTH + 1:
+            raise ComposerError(None, None, TOO_MANY, self.get_mark())
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def _error(
@@ -136,7 +172,7 @@ class _Builder:
         if self.count > MAX_VALUES or depth > MAX_DEPTH:
             raise self.tree.error(
                 where,
-                "The file has too many or too deeply nested values.",
+                TOO_MANY,
                 "Aliases are expanded; an alias of an alias of an alias grows without bound.",
             )
         if isinstance(node, yaml.MappingNode):
@@ -175,18 +211,29 @@ class _Builder:
 
     def scalar(self, node: yaml.Node) -> Any:
         position = _start(node)
+        text, kind = str(node.value), node.tag.rpartition(":")[2]
+        value: Any = None
         try:
-            value = self.loader.construct_object(node, deep=True)
-        except yaml.YAMLError:
-            raise
-        except (ValueError, TypeError, OverflowError) as error:
+            known = kind == "str" or len(text) <= MAX_LITERAL
+            value = self.loader.construct_object(node, deep=True) if known else None
+        except (ValueError, OverflowError, LookupError, AttributeError):
+            known = False  # PyYAML's constructors let Python's errors through
+        if not known:
             raise _error(
                 self.tree.path,
                 self.tree.lines,
                 position,
-                f"Not a valid value: {_one_line(error)}",
+                f"{text[:60]!r} is no {kind}.",
                 "Write it in quotes if it is text.",
-            ) from error
+            )
+        if isinstance(value, str) and (control := CONTROL.search(value)):
+            raise _error(
+                self.tree.path,
+                self.tree.lines,
+                position,
+                f"The character U+{ord(control[0]):04X} is not allowed.",
+                "",
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise _error(
                 self.tree.path,

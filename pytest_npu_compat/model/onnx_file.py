@@ -184,7 +184,7 @@ def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -
                 "Correct the name under `inputs:`.",
             )
         tensor = inputs[name].type.tensor_type
-        known = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
+        known = [_known(dim) for dim in tensor.shape.dim]
         fits = len(known) == len(shape) and all(
             old in (None, new) for old, new in zip(known, shape, strict=True)
         )
@@ -207,9 +207,8 @@ def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -
                     dim.Clear()
     for name, info in inputs.items():
         dims = info.type.tensor_type.shape.dim
-        if not info.type.tensor_type.HasField("shape") or not all(
-            dim.HasField("dim_value") and dim.dim_value > 0 for dim in dims
-        ):
+        has_shape = info.type.tensor_type.HasField("shape")
+        if not has_shape or not all(_known(dim) for dim in dims):
             raise ModelError(
                 "dynamic-shape",
                 f"Input {name!r} has shape {_show_dims(dims)}; the NPU needs every dimension.",
@@ -218,8 +217,13 @@ def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -
             )
 
 
+def _known(dim: Any) -> int | None:
+    """A dimension's size; exporters also write 0 or a negative number for an open one."""
+    return dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
+
+
 def _show_dims(dims: Iterable[Any]) -> str:
-    shown = [str(d.dim_value) if d.HasField("dim_value") else (d.dim_param or "?") for d in dims]
+    shown = [str(_known(dim) or dim.dim_param or "?") for dim in dims]
     return "[" + ", ".join(shown) + "]"
 
 

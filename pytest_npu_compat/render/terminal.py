@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.render.names import clean
 
 __all__ = ["Row", "report_row", "table"]
 
@@ -17,6 +18,7 @@ COLUMNS = ("model", "NPU ratio", "MAC", "parts", "Q/DQ", "verdict")
 
 def report_row(name: str, report: Report) -> dict[str, str]:
     """What a report says in one line."""
+    name = clean(name)
     if report.error is not None:
         return {"model": name, "verdict": report.error.code}
 

@@ -8,18 +8,13 @@ from collections.abc import Iterable, Sequence
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, Report
 from pytest_npu_compat.gate.threshold import CheckResult
+from pytest_npu_compat.render.names import clean
 
-__all__ = ["clean", "describe", "explain_failure", "group_by_reason"]
+__all__ = ["describe", "explain_failure", "group_by_reason"]
 
 WIDTH = 79
 MAX_NAMES = 6
 MAX_GROUPS = 12
-
-
-def clean(text: str, limit: int = 120) -> str:
-    """A name from a model file, harmless in a terminal and of bounded length."""
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    return printable if len(printable) <= limit else f"{printable[: limit - 1]}…"
 
 
 def explain_failure(result: CheckResult) -> str:
@@ -68,7 +63,7 @@ def _placements(report: Report) -> list[str]:
             f"  {estimate} of them estimate-only: the NPU's compiler can only estimate them"
         )
     for kind, reason, members in groups[:MAX_GROUPS]:
-        lines += ["", f"  {len(members)} × {clean(kind)}   [{reason.rule}]"]
+        lines += ["", f"  {len(members)} × {clean(kind, 30)}   [{reason.rule}]"]
         lines += _wrapped("", reason.message, indent=4)
         for actual, named in _by_actual(members):
             lines += _wrapped("is:  ", clean(actual), indent=4)
@@ -106,7 +101,7 @@ def _islands(report: Report) -> list[str]:
     for (kind, placement), islands in sorted(groups.items(), key=lambda item: -len(item[1])):
         where = "on the NPU" if placement == "npu" else "on the CPU"
         extra = sum(island.calls for island in islands)
-        lines += ["", f"  {len(islands)} × {clean(kind)} {where}, {extra} IR operators"]
+        lines += ["", f"  {len(islands)} × {clean(kind, 30)} {where}, {extra} IR operators"]
         lines += _wrapped("first: ", " -> ".join(clean(n) for n in islands[0].nodes), indent=4)
         lines += _wrapped("at:    ", _names([i.operator for i in islands]), indent=4)
     lines += [""]
@@ -123,7 +118,8 @@ def _hazards(report: Report) -> list[str]:
     lines = ["accepted by the real stack, then computed wrongly or not built:"]
     for operator in report.operators:
         for hazard in operator.hazards:
-            lines += ["", f"  {clean(operator.name)} ({clean(operator.kind)})   [{hazard.rule}]"]
+            lines += ["", f"  {clean(operator.kind, 30)}   [{hazard.rule}]"]
+            lines += _wrapped("at:  ", clean(operator.name), indent=4)
             lines += _wrapped("", hazard.message, indent=4)
             lines += _wrapped("is:  ", clean(hazard.actual), indent=4)
             lines += _wrapped("what to do: ", hazard.remedy, indent=4)
@@ -136,6 +132,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _wrapped(label: str, text: str, *, indent: int) -> list[str]:
+    text = clean(text, 1000)
     if not text:
         return []
     first = " " * indent + label
@@ -152,7 +149,10 @@ def describe(report: Report) -> str:
     """A report in words: what is not on the NPU and why, islands, hazards."""
     title = f"{clean(report.model.path)} on {report.target.name}:{report.target.variant}"
     if report.error is not None:
-        lines = [title, *_wrapped("", f"{report.error.code}: {report.error.message}", indent=2)]
+        lines = [
+            title,
+            *_wrapped("", clean(f"{report.error.code}: {report.error.message}", 600), indent=2),
+        ]
         return "\n".join([*lines, *_wrapped("what to do: ", report.error.hint, indent=2)])
     lines = [title, *(_placements(report))]
     if report.qdq_pairs:

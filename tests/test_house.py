@@ -1,0 +1,142 @@
+"""The house: what is imported when, generated pages, documented commands, examples."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_npu_compat import cli
+from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.gate.loading import load_gate
+from pytest_npu_compat.render.rules import explain, supported_operators_page
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/**/*.md")])
+
+
+def python(code: str) -> str:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["pytest_npu_compat", "pytest_npu_compat.plugin"])
+def test_plugin_imports_nothing_heavy(module: str) -> None:
+    code = (
+        f"import sys, {module}; print([m for m in ('tvm', 'onnx', 'pydantic') if m in sys.modules])"
+    )
+    assert python(code) == "[]"
+
+
+def test_reading_a_gate_imports_no_compiler() -> None:
+    code = (
+        "import sys, pathlib; from pytest_npu_compat.gate.loading import load_gate; "
+        f"load_gate(pathlib.Path({str(ROOT / 'examples' / 'v3' / 'npu-compat.yaml')!r})); "
+        "print([m for m in ('tvm', 'onnx') if m in sys.modules])"
+    )
+    assert python(code) == "[]"
+
+
+def test_generated_pages_are_current() -> None:
+    page = (ROOT / "docs" / "ethos-n78-operators.md").read_text(encoding="utf-8")
+    assert page == supported_operators_page()
+    metrics = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)`", metrics, re.MULTILINE) == list(METRICS)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Code blocks of all pages as (page:number, text)."""
+    found = []
+    for page in DOCS:
+        text = page.read_text(encoding="utf-8")
+        for number, block in enumerate(re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)):
+            found.append((f"{page.relative_to(ROOT)}:{number}", block))
+    return found
+
+
+COMMANDS = [
+    (where, line)
+    for where, block in blocks("sh")
+    for line in block.splitlines()
+    if line.startswith("npu-compat ")
+]
+
+
+@pytest.mark.parametrize(("where", "line"), COMMANDS, ids=[line for _, line in COMMANDS])
+def test_documented_command_works(
+    where: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cli.main(shlex.split(line)[1:]) == 0, where
+    assert capsys.readouterr().out
+
+
+def test_documented_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    used = {
+        target
+        for page in [*DOCS, ROOT / "CONTRIBUTING.md"]
+        for target in re.findall(r"(?m)(?:^|`)make (\w+)", page.read_text(encoding="utf-8"))
+    }
+    assert used
+    assert used <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("where", "block"), blocks("yaml"), ids=[w for w, _ in blocks("yaml")])
+def test_documented_gate_file_is_valid(where: str, block: str, tmp_path: Path) -> None:
+    """Fragments are completed to a gate file; models are empty files, for loading does not read them."""
+    gate = {
+        "version": 1,
+        "thresholds": {"qdq_pairs": 0},
+        "models": ["m.onnx"],
+        **yaml.safe_load(block),
+    }
+    for entry in gate["models"]:
+        name = entry if isinstance(entry, str) else entry["path"]
+        path = tmp_path / name.replace("*", "x")
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    file = tmp_path / "npu-compat.yaml"
+    file.write_text(yaml.safe_dump(gate, sort_keys=False), encoding="utf-8")
+    assert load_gate(file).models, where
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*DOCS, ROOT / "CONTRIBUTING.md"]:
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            assert "://" in link or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_examples_behave_as_documented() -> None:
+    demo = [sys.executable, str(ROOT / "examples" / "demo.py")]
+    run = subprocess.run(demo, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "5 models pass the gate, 5 fail it on purpose" in run.stdout
+
+
+def test_example_models_are_built_from_code(tmp_path: Path) -> None:
+    """The models in the repository are what `build_models.py` writes."""
+    import build_models
+
+    net = build_models.v3(4, "leaky")
+    path = tmp_path / "model.onnx"
+    net.save(path)
+    kept = ROOT / "examples" / "v3" / "models" / "level4_leaky.onnx"
+    import onnx
+
+    ours, theirs = onnx.load(path), onnx.load(kept)
+    assert [n.op_type for n in ours.graph.node] == [n.op_type for n in theirs.graph.node]
+    kinds = [layer.kind for layer in net.layers]
+    assert (kinds.count("Conv"), kinds.count("Concat")) == (67, 19)
+
+
+@pytest.mark.parametrize(
+    "topic", ["maxpool-config", "Conv", "Softmax", "no-mac-region", "pad-value"]
+)
+def test_explain_answers(topic: str) -> None:
+    assert len(explain(topic).splitlines()) > 2
