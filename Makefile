@@ -13,10 +13,10 @@ test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n auto --dist loadscope
 
 conformance: $(VENV)/.ready
-	@cd tests && ../$(BIN)/python -m conformance
+	@PYTHONPATH=tests $(BIN)/python -m conformance
 
 mutation: $(VENV)/.ready
-	@cd tests && ../$(BIN)/python -m conformance.mutation
+	@PYTHONPATH=tests $(BIN)/python -m conformance.mutation
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
