@@ -94,7 +94,8 @@ def pytest_runtest_makereport(
     if report.when == "call" and result is not None:
         from pytest_npu_compat.render.terminal import report_row
 
-        setattr(report, _ROW, report_row(item.checks.id, result.report))
+        warned = str(int(report.passed and not result.passed))
+        setattr(report, _ROW, {**report_row(item.checks.id, result.report), "warned": warned})
     return report
 
 
@@ -115,8 +116,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
             if row is None:
                 continue
             file = report.nodeid.split("::")[0]
-            known = rows.setdefault(f"{file}::{row['model']}", {**row, "failed": 0})
+            known = rows.setdefault(f"{file}::{row['model']}", {**row, "failed": 0, "warnings": 0})
             known["failed"] += outcome == "failed"
+            known["warnings"] += int(row["warned"])
     if not rows:
         return
     from pytest_npu_compat.render.terminal import table
@@ -131,4 +133,6 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 def _verdict(row: dict[str, Any]) -> str:
     if row["verdict"]:
         return str(row["verdict"])
-    return f"{row['failed']} failed" if row["failed"] else "passed"
+    words = [f"{row['failed']} failed"] if row["failed"] else []
+    words += [f"{row['warnings']} warned"] if row["warnings"] else []
+    return ", ".join(words) or "passed"

@@ -83,7 +83,7 @@ def _read_bytes(path: Path) -> bytes:
         raise ModelError(
             "file-not-found",
             f"{path} does not exist." if not path.exists() else f"{path} is not a file.",
-            "Check the path in the gate file; it is relative to the gate file's directory.",
+            "Check the path; in a gate file it is relative to the gate file's directory.",
         )
     try:
         size = path.stat().st_size

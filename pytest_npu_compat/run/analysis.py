@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,18 +39,29 @@ def analyze(request: AnalysisRequest) -> Report:
     try:
         return _analyze(request, target)
     except ModelError as error:
-        info = ErrorInfo(error.code, error.message, error.hint)
-    except MemoryError:
-        info = ErrorInfo("out-of-memory", "The analysis ran out of memory.", "Raise the limit.")
-    except Exception as error:
-        logger.debug("analysis of %s failed", request.model, exc_info=True)
-        info = ErrorInfo(
-            "crashed",
-            f"The analysis failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
-            "This is a defect of pytest-npu-compat; please report it with the model's structure "
-            "(`npu-compat analyze --verbose` prints the details).",
-        )
-    return _failure(request, target.rules, info)
+        return _failure(request, target.rules, _info(request, error))
+    except Exception as error:  # noqa: BLE001 - whatever happens, the gate names the model
+        return _failure(request, target.rules, _info(request, _unexpected(request, error)))
+
+
+def _info(request: AnalysisRequest, error: ModelError) -> ErrorInfo:
+    """The error with the path as the user wrote it: absolute paths differ between machines."""
+    return ErrorInfo(
+        error.code, error.message.replace(request.model, request.shown_path), error.hint
+    )
+
+
+def _unexpected(request: AnalysisRequest, error: Exception) -> ModelError:
+    """A failure that nothing foresaw, as an error that names it."""
+    if isinstance(error, MemoryError):
+        return ModelError("out-of-memory", "The analysis ran out of memory.", "Use more memory.")
+    logger.debug("analysis of %s failed", request.model, exc_info=error)
+    return ModelError(
+        "crashed",
+        f"The analysis failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+        "This is a defect of pytest-npu-compat; please report it with the model's structure "
+        "(`npu-compat analyze --verbose` prints the details).",
+    )
 
 
 def partitioned_ir(request: AnalysisRequest) -> str:
@@ -62,15 +74,20 @@ def partitioned_ir(request: AnalysisRequest) -> str:
     from pytest_npu_compat.analysis.placement import place
 
     target = make_target(request.target, request.variant, dict(request.options))
-    _, program = _load(request)
-    placement = place(program, target)
+    try:
+        placement = place(_load(request)[1], target)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise _unexpected(request, error) from error
     if placement.module is None:
         raise ModelError(
             "importer-error",
             "The partitions need each other's results, so there is no partitioned module.",
             "See the hazard `cyclic-partitions` in the report.",
         )
-    return str(placement.module.script())
+    # Regions had names of their own while they were merged; see analysis/placement.py.
+    return re.sub(r'"region\d+\.', f'"{target.name}.', str(placement.module.script()))
 
 
 def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
