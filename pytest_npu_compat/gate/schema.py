@@ -36,12 +36,16 @@ class LongThreshold(_Closed):
         min: Floor, e.g. ``96%``.
         max: Ceiling, e.g. ``3``.
         exactly: The only value that passes.
+        allow: Of ``cpu_operators`` alone: the only kinds that may run on the CPU.
+        deny: Of ``cpu_operators`` alone: kinds that may not.
         severity: ``error`` fails, ``warn`` reports, ``off`` removes an inherited check.
     """
 
     min: str | int | float | None = None
     max: str | int | float | None = None
     exactly: str | int | float | None = None
+    allow: list[str] | None = None
+    deny: list[str] | None = None
     severity: Annotated[Literal["error", "warn", "off"], BeforeValidator(_off)] = "error"
 
 

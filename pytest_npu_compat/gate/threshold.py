@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import MetricValue, Report
+from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
 from pytest_npu_compat.gate.units import (
     UNIT_SCALES,
     format_limit,
@@ -18,9 +19,19 @@ from pytest_npu_compat.gate.units import (
     format_value,
 )
 
-__all__ = ["Bound", "CheckResult", "Threshold", "ThresholdError", "evaluate", "parse_threshold"]
+__all__ = [
+    "Bound",
+    "CheckResult",
+    "Kinds",
+    "Threshold",
+    "ThresholdError",
+    "evaluate",
+    "parse_threshold",
+]
 
 SEVERITIES = ("error", "warn", "off")
+KINDS_METRIC = "cpu_operators"
+"""The metric whose threshold can also say which kinds are meant."""
 MAX_MESSAGE = 500
 
 _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
@@ -72,6 +83,35 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """Which kinds of operators may run on the CPU.
+
+    Attributes:
+        allow: The only kinds that may; None for all.
+        deny: Kinds that may not.
+    """
+
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+
+    def offends(self, operator: OperatorInfo) -> bool:
+        """Whether an operator is not on the NPU, although its kind has to be."""
+        if operator.placement == "npu":
+            return False
+        allowed = self.allow is None or operator.kind in self.allow
+        return operator.kind in self.deny or not allowed
+
+    def show(self) -> str:
+        """As in failure texts: ``only Softmax``."""
+        words = []
+        if self.allow is not None:
+            words.append(f"only {', '.join(self.allow) or 'nothing'}")
+        if self.deny:
+            words.append(f"no {', '.join(self.deny)}")
+        return " and ".join(words)
+
+
+@dataclass(frozen=True)
 class Threshold:
     """What a gate file demands of one metric.
 
@@ -79,16 +119,19 @@ class Threshold:
         metric: Name of the metric.
         bounds: All must hold.
         severity: ``error``, ``warn`` or ``off``.
+        kinds: Of ``cpu_operators`` alone: which kinds may be among them.
     """
 
     metric: str
     bounds: tuple[Bound, ...]
     severity: str = "error"
+    kinds: Kinds | None = None
 
     def show(self) -> str:
         """As in failure texts: ``≥ 96%``."""
         unit = METRICS[self.metric].unit
-        return " and ".join(bound.show(unit) for bound in self.bounds)
+        limits = [bound.show(unit) for bound in self.bounds]
+        return " and ".join([*limits, self.kinds.show()] if self.kinds else limits)
 
 
 @dataclass(frozen=True)
@@ -133,10 +176,13 @@ def parse_threshold(metric: str, raw: Any) -> Threshold:
 
 
 def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
-    unknown = [key for key in raw if key not in ("min", "max", "exactly", "severity")]
+    kinds = ("allow", "deny") if metric == KINDS_METRIC else ()
+    known = ("min", "max", "exactly", *kinds, "severity")
+    unknown = [key for key in raw if key not in known]
     if unknown:
         raise ThresholdError(
-            f"A threshold has no key {unknown[0]!r}.", "Keys are min, max, exactly and severity."
+            f"A threshold on {metric} has no key {unknown[0]!r}.",
+            f"Keys are {', '.join(known[:-1])} and severity.",
         )
     severity = raw.get("severity", "error")
     # YAML reads a bare `off` as false.
@@ -150,14 +196,30 @@ def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
         for key, comparison in (("min", ">="), ("max", "<="), ("exactly", "=="))
         if key in raw
     )
-    if not bounds and severity != "off":
+    only = _parse_kinds(raw) if "allow" in raw or "deny" in raw else None
+    if not bounds and only is None and severity != "off":
         raise ThresholdError("The threshold sets no bound.", "Give it min, max or exactly.")
     limits = {bound.comparison: bound.limit for bound in bounds}
     if ">=" in limits and "<=" in limits and limits[">="] > limits["<="]:
         raise ThresholdError("min is above max, so nothing can pass.", "Exchange the two.")
     if "==" in limits and len(bounds) > 1:
         raise ThresholdError("exactly excludes min and max.", "Keep one of them.")
-    return Threshold(metric, bounds, severity)
+    return Threshold(metric, bounds, severity, only)
+
+
+def _parse_kinds(raw: dict[str, Any]) -> Kinds:
+    listed: dict[str, tuple[str, ...]] = {}
+    for key in ("allow", "deny"):
+        value = raw.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise ThresholdError(
+                f"{key} is a list of operator kinds.", f"Write {key}: [Softmax, Resize]."
+            )
+        listed[key] = tuple(value)
+    both = sorted(set(listed["allow"]) & set(listed["deny"]))
+    if both:
+        raise ThresholdError(f"{both[0]} is allowed and denied.", "Keep one of the two.")
+    return Kinds(listed["allow"] if "allow" in raw else None, listed["deny"])
 
 
 def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") -> Bound:
@@ -254,8 +316,24 @@ def evaluate(threshold: Threshold, report: Report) -> CheckResult:
     broken = [bound for bound in threshold.bounds if not bound.holds(exact)]
     limits = " and ".join(bound.show(metric.unit) for bound in (broken or threshold.bounds))
     shown = format_value(value, near=[bound.limit for bound in threshold.bounds], of=metric.of)
-    message = f"{metric.name} {shown}, required {limits}"
+    offending = offending_kinds(threshold, report)
+    if offending and not broken:
+        assert threshold.kinds is not None
+        shown, limits = f"include {offending}", f"allowed {threshold.kinds.show()}"
+        return CheckResult(
+            threshold, report, "failed", _one_line(f"{metric.name} {shown}, {limits}"), value
+        )
+    message = f"{metric.name} {shown}, required {limits or threshold.show()}"
     return CheckResult(threshold, report, "failed" if broken else "passed", message, value)
+
+
+def offending_kinds(threshold: Threshold, report: Report) -> str:
+    """Operators that a threshold forbids on the CPU, as ``3 MaxPool, 1 Slice``; empty if none."""
+    kinds = threshold.kinds
+    if kinds is None:
+        return ""
+    found = Counter(o.kind for o in report.operators if kinds.offends(o))
+    return ", ".join(f"{count} {kind}" for kind, count in found.most_common())
 
 
 def _one_line(text: str) -> str:

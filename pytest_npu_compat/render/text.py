@@ -31,7 +31,9 @@ def explain_failure(result: CheckResult) -> str:
     elif explained_by == "hazards":
         lines += ["", *_hazards(report)]
     else:
-        lines += ["", *_placements(report)]
+        kinds = result.threshold.kinds
+        only = [o for o in report.operators if kinds.offends(o)] if kinds else []
+        lines += ["", *_placements(report, only)]
     return "\n".join(lines).rstrip()
 
 
@@ -48,8 +50,9 @@ def group_by_reason(
     return [(key[0], members[0].reasons[0], members) for key, members in ordered]
 
 
-def _placements(report: Report) -> list[str]:
-    groups = group_by_reason(report.operators)
+def _placements(report: Report, only: Sequence[OperatorInfo] = ()) -> list[str]:
+    """Operators that are not on the NPU, by reason; `only` some of them if there are any."""
+    groups = group_by_reason(only or report.operators)
     if not groups:
         return ["Every operator is on the NPU."]
     off = [o for o in report.operators if o.placement != "npu"]

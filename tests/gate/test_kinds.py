@@ -1,0 +1,92 @@
+"""`cpu_operators: {allow: […]}` and `{deny: […]}`: which kinds may run on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_npu_compat.analysis.report import (
+    MetricValue,
+    ModelInfo,
+    OperatorInfo,
+    Reason,
+    Report,
+    TargetInfo,
+    ToolInfo,
+)
+from pytest_npu_compat.gate.threshold import ThresholdError, evaluate, parse_threshold
+from pytest_npu_compat.render.text import explain_failure
+
+
+def operator(name: str, kind: str, placement: str) -> OperatorInfo:
+    reasons = () if placement == "npu" else (Reason("r", "Not there.", "x", None, "Move it."),)
+    return OperatorInfo(name, kind, (name,), False, placement, None, None, 0, (1,), reasons)
+
+
+OPERATORS = (
+    operator("conv", "Conv", "npu"),
+    operator("soft", "Softmax", "cpu"),
+    operator("pool", "MaxPool", "cpu"),
+    operator("odd", "QLinearConv", "unknown"),
+)
+REPORT = Report(
+    ToolInfo("1", "2", "3", "4"),
+    ModelInfo("m", "m.onnx"),
+    TargetInfo("t", "v"),
+    "analyzed",
+    metrics={"cpu_operators": MetricValue(2, "count")},
+    operators=OPERATORS,
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"allow": ["Softmax", "MaxPool", "QLinearConv"]}, None),
+        (
+            {"allow": ["Softmax"]},
+            "cpu_operators include 1 MaxPool, 1 QLinearConv, allowed only Softmax",
+        ),
+        (
+            {"allow": []},
+            "cpu_operators include 1 Softmax, 1 MaxPool, 1 QLinearConv, allowed only nothing",
+        ),
+        ({"deny": ["Conv"]}, None),
+        ({"deny": ["MaxPool"]}, "cpu_operators include 1 MaxPool, allowed no MaxPool"),
+        ({"max": 1, "deny": ["Conv"]}, "cpu_operators 2, required ≤ 1"),
+        ({"max": 2, "deny": ["MaxPool"]}, "cpu_operators include 1 MaxPool, allowed no MaxPool"),
+    ],
+)
+def test_kinds_on_the_cpu(raw: dict[str, object], message: str | None) -> None:
+    result = evaluate(parse_threshold("cpu_operators", raw), REPORT)
+    assert result.passed is (message is None)
+    if message is not None:
+        assert result.message == message
+
+
+def test_failure_lists_only_the_operators_that_are_not_allowed() -> None:
+    result = evaluate(parse_threshold("cpu_operators", {"allow": ["Softmax"]}), REPORT)
+    text = explain_failure(result)
+    assert "pool" in text
+    assert "soft" not in text.split("\n", 1)[1]
+
+
+def test_model_that_cannot_be_analyzed_is_not_excused_by_a_list() -> None:
+    broken = replace(REPORT, status="not_analyzable", operators=(), metrics={})
+    assert not evaluate(parse_threshold("cpu_operators", {"allow": ["Softmax"]}), broken).passed
+
+
+@pytest.mark.parametrize(
+    ("metric", "raw"),
+    [
+        ("cpu_operators", {"allow": "Softmax"}),
+        ("cpu_operators", {"allow": [1]}),
+        ("cpu_operators", {"allow": ["Softmax"], "deny": ["Softmax"]}),
+        ("npu_ratio", {"allow": ["Softmax"]}),
+    ],
+)
+def test_list_that_makes_no_sense(metric: str, raw: dict[str, object]) -> None:
+    with pytest.raises(ThresholdError) as caught:
+        parse_threshold(metric, raw)
+    assert caught.value.hint
