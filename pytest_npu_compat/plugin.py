@@ -19,6 +19,8 @@ from pytest_npu_compat.selection import SELECTION, widen
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+    from pytest_npu_compat.fixture import NpuCompat
+
 GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
 
 _ROW = "npu_compat_row"
@@ -35,9 +37,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Names checks in the JUnit file, if there is to be one."""
+    """Registers the marker, and names checks in the JUnit file if there is to be one."""
+    config.addinivalue_line(
+        "markers",
+        "npu_compat(model, target=..., variant=..., inputs=..., METRIC=THRESHOLD, ...): "
+        "judge a model before the test runs, e.g. npu_compat(model='a.onnx', npu_ratio='>= 96%')",
+    )
     if getattr(config.option, "xmlpath", None):
         config.pluginmanager.register(CheckNames(config), "npu_compat_names")
+
+
+@pytest.fixture
+def npu_compat(request: pytest.FixtureRequest) -> NpuCompat:
+    """Analyzes models (`npu_compat.analyze`) and judges them (`npu_compat.check`)."""
+    from pytest_npu_compat.fixture import NpuCompat
+
+    return NpuCompat(request.path.parent)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Judges the models that a test's markers name."""
+    for marker in item.iter_markers("npu_compat"):
+        from pytest_npu_compat.fixture import judge_marker
+
+        judge_marker(item, marker)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

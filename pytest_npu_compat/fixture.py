@@ -1,0 +1,113 @@
+"""For test authors: the fixture `npu_compat` and the marker of the same name.
+
+They serve models that are exported inside a test; models in files are better judged by a gate file.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.gate.threshold import ThresholdError, evaluate, parse_threshold
+from pytest_npu_compat.render.text import explain_failure
+from pytest_npu_compat.run.request import AnalysisRequest
+
+__all__ = ["NpuCompat", "judge_marker"]
+
+
+class NpuCompat:
+    """Analyzes models and judges reports. Reports of the same file are made once for each test.
+
+    Args:
+        directory: What relative paths are relative to.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def analyze(
+        self,
+        model: Any,
+        *,
+        target: str = "ethos-n78",
+        variant: str | None = None,
+        inputs: Mapping[str, Sequence[int]] | None = None,
+    ) -> Report:
+        """Analyzes a model.
+
+        Args:
+            model: Path of an ONNX file, or an `onnx.ModelProto`.
+            target: Name of the target.
+            variant: Variant of the target; its default if None.
+            inputs: Shapes that pin open dimensions, by input name.
+
+        Returns:
+            The report; it is not an error if the model cannot be analyzed, but no check of it passes.
+        """
+        from pytest_npu_compat.run import analyze
+
+        shapes = tuple((name, tuple(shape)) for name, shape in (inputs or {}).items())
+        if isinstance(model, (str, Path)):
+            path = self.directory / model
+            shown = Path(model)
+            return analyze(
+                AnalysisRequest(
+                    str(path), shown.stem, shown.as_posix(), target, variant, inputs=shapes
+                )
+            )
+        name = str(getattr(getattr(model, "graph", None), "name", "")) or "model"
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "model.onnx"
+            path.write_bytes(model.SerializeToString())
+            shown_path = f"{name}.onnx"
+            return analyze(
+                AnalysisRequest(str(path), name, shown_path, target, variant, inputs=shapes)
+            )
+
+    def check(self, report: Report, **thresholds: Any) -> None:
+        """Judges a report; fails the test with the text a gate would give.
+
+        Args:
+            report: From `analyze`.
+            thresholds: By metric, as in a gate file: ``npu_ratio=">= 96%"``, ``qdq_pairs=0``.
+
+        Raises:
+            ValueError: There is no such metric, or its threshold cannot be read.
+        """
+        if not thresholds:
+            raise ValueError("npu_compat.check needs a threshold, e.g. npu_ratio='>= 96%'")
+        results = [evaluate(_threshold(name, raw), report) for name, raw in thresholds.items()]
+        failed = [result for result in results if not result.passed]
+        if failed:
+            texts = [explain_failure(result) for result in failed]
+            pytest.fail("\n\n".join(texts), pytrace=False)
+
+
+def _threshold(name: str, raw: Any) -> Any:
+    if name not in METRICS:
+        raise ValueError(f"There is no metric {name!r}; known: {', '.join(METRICS)}.")
+    try:
+        return parse_threshold(name, raw)
+    except ThresholdError as error:
+        raise ValueError(f"{name}: {error.message} {error.hint}".strip()) from error
+
+
+def judge_marker(item: pytest.Item, marker: pytest.Mark) -> None:
+    """Judges the model that ``@pytest.mark.npu_compat(model=…, npu_ratio=…)`` names.
+
+    Raises:
+        ValueError: The marker names no model or no threshold.
+    """
+    arguments = dict(marker.kwargs)
+    if marker.args or "model" not in arguments:
+        raise ValueError("npu_compat takes keywords: model=… and thresholds by metric")
+    subject = NpuCompat(item.path.parent)
+    settings = {k: arguments.pop(k) for k in ("target", "variant", "inputs") if k in arguments}
+    report = subject.analyze(arguments.pop("model"), **settings)
+    subject.check(report, **arguments)
