@@ -6,6 +6,7 @@ that merely lies beside a test file it was given.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 from collections.abc import Iterator, Mapping
@@ -148,6 +149,7 @@ class CheckItem(pytest.Item):
                 f"{threshold.metric} is switched off", _use_item_location=True
             )
         from pytest_npu_compat.gate.threshold import evaluate
+        from pytest_npu_compat.gate.waiver import today
 
         analyses = self.config.stash[ANALYSES]
         result = evaluate(threshold, analyses.get(self.checks.request))
@@ -155,6 +157,12 @@ class CheckItem(pytest.Item):
         self.user_properties.extend(_properties(result))
         if result.passed:
             return
+        waiver = self.check.waiver
+        if waiver is not None and result.status == "failed":
+            if waiver.active(today()):
+                pytest.xfail(f"waived until {waiver.until}: {waiver.reason} ({result.message})")
+            expired = f"{result.message}; its waiver expired on {waiver.until} ({waiver.reason})"
+            result = dataclasses.replace(result, message=expired)
         if threshold.severity == "warn" and result.status == "failed":
             try:
                 self.warn(NpuCompatWarning(f"{self.checks.id}: {result.message}"))
@@ -184,6 +192,20 @@ class CheckItem(pytest.Item):
             reprtraceback=ReprTraceback([ReprEntryNative([f"{text}\n"])], None, style="native"),
             reprcrash=crash,
         )
+
+    @property
+    def waiver_use(self) -> dict[str, object] | None:
+        """What this check says of its waiver; None if it has none or was not judged."""
+        waiver = self.check.waiver
+        if waiver is None or self.result is None:
+            return None
+        place = f"{_relative(self.path)}:{waiver.line}"
+        return {
+            "id": place,
+            "shown": f"{place}: {waiver.check}, until {waiver.until}: {waiver.reason}",
+            "covers": waiver.covers,
+            "needed": not self.result.passed,
+        }
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """Line of the threshold in the gate file, counted from 0."""

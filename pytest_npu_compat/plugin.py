@@ -15,6 +15,7 @@ import pytest
 
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
 from pytest_npu_compat.selection import SELECTION, widen
+from pytest_npu_compat.waivers import WAIVER, WaiverWatch
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
 
 _ROW = "npu_compat_row"
+_WATCH = "npu_compat_waivers"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="more globs for names of gate files, besides npu-compat.yaml and *.npu.yaml",
     )
+    group = parser.getgroup("npu-compat", "NPU compatibility")
+    group.addoption(
+        "--npu-strict-waivers",
+        action="store_true",
+        help="fail a full run in which a waiver had nothing to excuse",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,6 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "npu_compat(model, target=..., variant=..., inputs=..., METRIC=THRESHOLD, ...): "
         "judge a model before the test runs, e.g. npu_compat(model='a.onnx', npu_ratio='>= 96%')",
     )
+    if not hasattr(config, "workerinput"):
+        watch = WaiverWatch(config.getoption("--npu-strict-waivers"))
+        config.pluginmanager.register(watch, _WATCH)
     if getattr(config.option, "xmlpath", None):
         config.pluginmanager.register(CheckNames(config), "npu_compat_names")
 
@@ -120,6 +131,7 @@ def pytest_runtest_makereport(
 
         warned = str(int(report.passed and not result.passed))
         setattr(report, _ROW, {**report_row(item.checks.id, result.report), "warned": warned})
+        setattr(report, WAIVER, getattr(item, "waiver_use", None))
     return report
 
 
@@ -140,8 +152,10 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
             if row is None:
                 continue
             file = report.nodeid.split("::")[0]
-            known = rows.setdefault(f"{file}::{row['model']}", {**row, "failed": 0, "warnings": 0})
+            fresh = {**row, "failed": 0, "warnings": 0, "waived": 0}
+            known = rows.setdefault(f"{file}::{row['model']}", fresh)
             known["failed"] += outcome == "failed"
+            known["waived"] += outcome == "xfailed"
             known["warnings"] += int(row["warned"])
     if not rows:
         return
@@ -152,11 +166,18 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     width = shutil.get_terminal_size().columns
     for line in table(shown, width):
         terminalreporter.write_line(line)
+    watch = terminalreporter.config.pluginmanager.get_plugin(_WATCH)
+    if watch is None:
+        return
+    level = "ERROR" if watch.strict else "note"
+    for line in watch.unused():
+        terminalreporter.write_line(f"{level}: waiver with nothing to excuse, remove it: {line}")
 
 
 def _verdict(row: dict[str, Any]) -> str:
     if row["verdict"]:
         return str(row["verdict"])
     words = [f"{row['failed']} failed"] if row["failed"] else []
+    words += [f"{row['waived']} waived"] if row["waived"] else []
     words += [f"{row['warnings']} warned"] if row["warnings"] else []
     return ", ".join(words) or "passed"

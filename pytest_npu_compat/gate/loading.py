@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import glob
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.errors import GateError, Position
 from pytest_npu_compat.gate.schema import GateFile, ModelEntry, TargetEntry
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
+from pytest_npu_compat.gate.waiver import Waiver
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
 from pytest_npu_compat.run.request import AnalysisRequest
 from pytest_npu_compat.target.registry import TargetError, make_target, target_names, variants_of
@@ -28,6 +29,7 @@ class Check:
 
     threshold: Threshold
     line: int
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
         if where[-1] not in METRICS:
             return _no_metric(tree, where)
         return tree.error(where, f"This is no limit for {where[-1]}.", 'Write, say, ">= 96%" or 3.')
-    message = _EXPECTED.get(kind) or str(detail["msg"])
+    message = _EXPECTED.get(kind) or str(detail["msg"]).removeprefix("Value error, ")
     return tree.error(where, f"{message}.", "", key=last == "[key]")
 
 
@@ -280,8 +282,12 @@ class _Resolver:
             raise self.tree.error(
                 where, "Nothing is demanded of this model.", "Add `thresholds:` with a metric."
             )
-        checks = tuple(merged[name] for name in METRICS if name in merged)
         paths = self._paths(entry.path, path_at)
+        covered = len(paths) * len(self._chosen(entry, where))
+        waivers = self._waivers(entry, merged, covered, where)
+        checks = tuple(
+            replace(merged[name], waiver=waivers.get(name)) for name in METRICS if name in merged
+        )
         if entry.name is not None and len(paths) > 1:
             raise self.tree.error(
                 (*where, "name"),
@@ -309,6 +315,26 @@ class _Resolver:
                     checks=checks,
                     line=self.tree.position(where).line,
                 )
+
+    def _waivers(
+        self, entry: ModelEntry, checks: Mapping[str, Check], covers: int, where: tuple[Any, ...]
+    ) -> dict[str, Waiver]:
+        found: dict[str, Waiver] = {}
+        for index, waiver in enumerate(entry.waivers):
+            place = (*where, "waivers", index, "check")
+            if waiver.check not in checks:
+                raise self.tree.error(
+                    place,
+                    f"This model has no check {waiver.check!r} to waive.",
+                    _nearest(waiver.check, list(checks)),
+                )
+            if waiver.check in found:
+                raise self.tree.error(
+                    place, f"{waiver.check} is waived twice.", "Keep one of the two."
+                )
+            line = self.tree.position(place).line
+            found[waiver.check] = Waiver(waiver.check, waiver.until, waiver.reason, line, covers)
+        return found
 
     def _chosen(self, entry: ModelEntry, where: tuple[Any, ...]) -> Sequence[str]:
         if entry.targets is None:

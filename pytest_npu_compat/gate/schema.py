@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -23,6 +24,21 @@ def _whole(value: Any) -> Any:
     if type(value) is not int:
         raise ValueError("not a whole number")
     return value
+
+
+def _date(value: Any) -> date:
+    try:
+        if type(value) is date:
+            return value
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("A waiver ends on a day, written as 2027-01-31") from None
+
+
+def _reason(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("A waiver needs a reason in words")
+    return value.strip()
 
 
 class _Closed(BaseModel):
@@ -67,6 +83,20 @@ class TargetEntry(_Closed):
     sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
 
 
+class WaiverEntry(_Closed):
+    """An excuse for a failing check.
+
+    Attributes:
+        check: Name of the metric.
+        until: The first day on which it excuses nothing any more.
+        reason: Why the check may fail until then.
+    """
+
+    check: str
+    until: Annotated[date, BeforeValidator(_date)]
+    reason: Annotated[str, BeforeValidator(_reason)]
+
+
 class ModelEntry(_Closed):
     """One model, or all models that a glob matches.
 
@@ -76,6 +106,7 @@ class ModelEntry(_Closed):
         targets: Names of the targets to judge it on; all of the file if None.
         inputs: Shapes that pin dynamic dimensions, by input name.
         thresholds: Override or add to the file's thresholds.
+        waivers: Excuses for failing checks.
     """
 
     path: PathText
@@ -83,6 +114,7 @@ class ModelEntry(_Closed):
     targets: list[Name] | None = Field(default=None, min_length=1)
     inputs: dict[str, list[Dimension]] = Field(default_factory=dict)
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
+    waivers: list[WaiverEntry] = Field(default_factory=list)
 
 
 class GateFile(_Closed):
