@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from pytest_npu_compat import analyze
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.units import format_value
 from pytest_npu_compat.render.rules import supported_operators_page
+from pytest_npu_compat.render.schema import gate_schema, report_schema
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -111,6 +113,10 @@ def main() -> None:
     """Writes all generated pages."""
     (HERE / "ethos-n78-operators.md").write_text(supported_operators_page(), encoding="utf-8")
     (HERE / "metrics.md").write_text(metrics_page(), encoding="utf-8")
+    for name, schema in (("npu-compat", gate_schema()), ("report", report_schema())):
+        text = json.dumps(schema, indent=2) + "\n"
+        for folder in (HERE, ROOT / "pytest_npu_compat" / "data"):
+            (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
     (HERE / "failing-gate.svg").write_text(failing_gate_picture(), encoding="utf-8")
     replace_generated(ROOT / "examples" / "v3" / "README.md", v3_table())
 

@@ -1,0 +1,65 @@
+"""JSON Schemas of the public formats, generated from the types: the report and the gate file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from pytest_npu_compat.analysis.report import (
+    SCHEMA_VERSION,
+    Conversion,
+    ErrorInfo,
+    MetricValue,
+    ModelInfo,
+    OperatorInfo,
+    PartitionInfo,
+    TargetInfo,
+    ToolInfo,
+)
+from pytest_npu_compat.gate.schema import GateFile
+
+__all__ = ["gate_schema", "report_schema"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def gate_schema() -> dict[str, Any]:
+    """The schema of a gate file, for editors and for `check-jsonschema`."""
+    return {"$schema": DIALECT, "title": "npu-compat gate file", **GateFile.model_json_schema()}
+
+
+def report_schema() -> dict[str, Any]:
+    """The schema of a report as `npu-compat analyze --format json` prints it."""
+    definitions: dict[str, Any] = {}
+
+    def part(kind: type) -> dict[str, Any]:
+        schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template="#/$defs/{model}")
+        definitions.update(schema.pop("$defs", {}))
+        definitions[kind.__name__] = schema
+        return {"$ref": f"#/$defs/{kind.__name__}"}
+
+    properties: dict[str, Any] = {
+        "schema_version": {"type": "string", "pattern": rf"^{SCHEMA_VERSION.split('.')[0]}\.\d+$"},
+        "tool": part(ToolInfo),
+        "model": part(ModelInfo),
+        "target": part(TargetInfo),
+        "status": {"enum": ["analyzed", "not_analyzable"]},
+        "error": {"anyOf": [part(ErrorInfo), {"type": "null"}]},
+        "metrics": {"type": "object", "additionalProperties": part(MetricValue)},
+        "operators": {"type": "array", "items": part(OperatorInfo)},
+        "partitions": {"type": "array", "items": part(PartitionInfo)},
+        "conversions": {
+            "type": "object",
+            "properties": {"qdq_pairs": {"type": "array", "items": part(Conversion)}},
+            "required": ["qdq_pairs"],
+        },
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "npu-compat report",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "$defs": definitions,
+    }
