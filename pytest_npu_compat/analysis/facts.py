@@ -154,7 +154,7 @@ class _Collector:
     def _leaves(self, index: int, inside: set[int]) -> bool:
         """Whether the result of a call is read outside its partition as a tensor."""
         call = self.program.calls[index]
-        if call.op == "tuple" or len(call.types) > 1:
+        if call.returns_tuple:
             return False
         if index in self.program.outputs:
             return True

@@ -201,7 +201,7 @@ class _Lowering:
         ]
         outputs = unit.outputs
         types = tuple(nhwc(o.type) for o in outputs) or (TensorType(None, "unknown"),)
-        op = _FLOAT_NAMES.get(unit.kind, unit.kind) if not unit.node.domain else unit.kind
+        op = _float_name(unit.node)
         result = self.emit(op, args, *types, **_float_attrs(unit.node))
         results: list[Ref] = [result]
         if len(outputs) > 1:
@@ -211,7 +211,7 @@ class _Lowering:
             ]
         for output, value in zip(outputs, results, strict=False):
             if unit.activation is not None:
-                value = self.emit(unit.activation.kind, [value], nhwc(output.type))
+                value = self.emit(_float_name(unit.activation), [value], nhwc(output.type))
             self.values[output.tensor] = value
             for made in output.quantized:
                 type_ = nhwc(TensorType(output.type.shape, made.quantization.dtype))
@@ -256,7 +256,9 @@ class _Lowering:
             value = node.attributes.get(name)
             return None if value is None else float(value)
         values = self.values_of(tensor)
-        return "unknown" if values is None or values.size != 1 else float(values.reshape(-1)[0])
+        if values is None or values.size != 1 or np.isnan(values).any():
+            return "unknown"
+        return float(values.reshape(-1)[0])
 
     def values_of(self, tensor: str) -> Any:
         """Elements of a constant, None if they are not known. Dequantizes a quantized constant."""
@@ -287,6 +289,13 @@ def _quantize(value: float, quantization: Quantization) -> int:
 
 def _quantization(output: Output) -> Quantization:
     return output.quantized[0].quantization
+
+
+def _float_name(node: Node) -> str:
+    """Name of a float operator in the IR; no other operator set can take an integer operator's."""
+    if node.domain:
+        return f"{node.domain}.{node.kind}"
+    return _FLOAT_NAMES.get(node.kind, f"onnx.{node.kind}")
 
 
 def _float_attrs(node: Node) -> dict[str, Any]:
@@ -714,12 +723,19 @@ def _pad_attrs(lowering: _Lowering, unit: Unit, before: Quantization) -> dict[st
         values = lowering.values_of(unit.node.input(1))
         pads = None if values is None else values.reshape(-1).tolist()
     shape = unit.outputs[0].type.shape
-    if pads is None or shape is None or unit.operand(3) is not None:
+    if pads is None or shape is None:
         return None
-    rank = len(pads) // 2
-    if rank != len(shape):
+    rank, given = len(shape), len(pads) // 2
+    axes = lowering.values_of(unit.node.input(3)) if unit.node.input(3) else np.arange(given)
+    if (
+        axes is None
+        or len(axes.reshape(-1)) != given
+        or (unit.operand(3) is None and given != rank)
+    ):
         return None
-    widths = [(int(pads[axis]), int(pads[axis + rank])) for axis in range(rank)]
+    widths = [(0, 0)] * rank
+    for position, axis in enumerate(axes.reshape(-1).tolist()):
+        widths[int(axis) % rank] = (int(pads[position]), int(pads[position + given]))
     if rank == 4:
         widths = [widths[0], widths[2], widths[3], widths[1]]
     value = attributes.get("value", 0.0)

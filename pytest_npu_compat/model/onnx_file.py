@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper, shape_inference
 
 from pytest_npu_compat.model.errors import ModelError
+from pytest_npu_compat.model.folding import fold
 from pytest_npu_compat.model.graph import Constant, Graph, Node, TensorType
 
 __all__ = ["ModelFile", "read"]
@@ -32,6 +33,9 @@ MAX_FILE_BYTES = 2**31 - 1
 """Protobuf's own limit; a larger file cannot be a valid ONNX model without external data."""
 
 MAX_NODES = 200_000
+
+MAX_ROUNDS = 64
+"""Rounds of folding and shape inference; each resolves at least one reshape."""
 
 LFS_PREFIX = b"version https://git-lfs.github.com/spec/"
 
@@ -250,22 +254,22 @@ def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
     graph = model.graph
     needed = _needed_values(graph)
     constants = {t.name: _constant(t, path, needed=t.name in needed) for t in graph.initializer}
+    for sparse in graph.sparse_initializer:
+        constants[sparse.values.name] = Constant(TensorType(tuple(sparse.dims), "unknown"), None)
     for node in graph.node:
-        if node.op_type == "Constant" and node.output:
-            constant = _constant_node(node, path, needed=node.output[0] in needed)
-            if constant is not None:
-                constants[node.output[0]] = constant
-    nodes = _unique_names([_node(n) for n in graph.node if n.op_type != "Constant"])
+        if _is_constant(node):
+            constants[node.output[0]] = _constant_node(node, path, needed=node.output[0] in needed)
+    nodes = _unique_names([_node(n) for n in graph.node if not _is_constant(n)])
     inputs = tuple(info.name for info in graph.input if info.name not in constants)
     _check_structure(nodes, set(inputs) | set(constants), graph, path)
-    types = _infer_types(model, constants)
+    types, folded = _infer_types(model, nodes, constants)
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     return Graph(
         inputs=inputs,
         outputs=tuple(info.name for info in graph.output),
         nodes=nodes,
         types=types,
-        constants=constants,
+        constants={**constants, **folded},
         opset=opset,
     )
 
@@ -288,18 +292,40 @@ def _node(node: onnx.NodeProto) -> Node:
         else:
             value = tuple(value)
         attributes[attribute.name] = value
+    captured = [name for name in _captured(node) if name not in node.input]
     outputs = tuple(node.output)
     name = node.name or next((output for output in outputs if output), node.op_type)
     domain = "" if node.domain == "ai.onnx" else node.domain
-    return Node(name, node.op_type, domain, tuple(node.input), outputs, attributes)
+    return Node(name, node.op_type, domain, (*node.input, *captured), outputs, attributes)
+
+
+def _is_constant(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Constant" and node.domain in ("", "ai.onnx") and bool(node.output)
+
+
+def _captured(node: onnx.NodeProto) -> list[str]:
+    """Tensors of the surrounding graph that the bodies of an If, Loop or Scan read."""
+    found: dict[str, None] = {}
+    for attribute in node.attribute:
+        bodies = [attribute.g] if attribute.HasField("g") else []
+        for body in (*bodies, *attribute.graphs):
+            local = {info.name for info in body.input} | {t.name for t in body.initializer}
+            for inner in body.node:
+                names = [*inner.input, *_captured(inner)]
+                found.update(dict.fromkeys(n for n in names if n and n not in local))
+                local.update(inner.output)
+            found.update(dict.fromkeys(o.name for o in body.output if o.name not in local))
+    return list(found)
 
 
 def _unique_names(nodes: list[Node]) -> tuple[Node, ...]:
     """Nodes that share a name in the file get their first output appended to it."""
     uses = Counter(node.name for node in nodes)
     return tuple(
-        node if uses[node.name] == 1 else replace(node, name=f"{node.name}:{node.outputs[0]}")
-        for node in nodes
+        node
+        if uses[node.name] == 1
+        else replace(node, name=f"{node.name}:{next(iter(node.outputs), index)}")
+        for index, node in enumerate(nodes)
     )
 
 
@@ -329,7 +355,7 @@ def _constant(tensor: onnx.TensorProto, path: Path, *, needed: bool) -> Constant
         ) from error
 
 
-def _constant_node(node: onnx.NodeProto, path: Path, *, needed: bool) -> Constant | None:
+def _constant_node(node: onnx.NodeProto, path: Path, *, needed: bool) -> Constant:
     for attribute in node.attribute:
         if attribute.name == "value":
             return _constant(attribute.t, path, needed=needed)
@@ -339,7 +365,7 @@ def _constant_node(node: onnx.NodeProto, path: Path, *, needed: bool) -> Constan
         if attribute.name in ("value_int", "value_ints"):
             values = np.asarray(helper.get_attribute_value(attribute), dtype=np.int64)
             return Constant(TensorType(values.shape, "int64"), values)
-    return None
+    return Constant(TensorType(None, "unknown"), None)
 
 
 def _dtype(data_type: int) -> str:
@@ -382,27 +408,87 @@ def _check_structure(
 
 
 def _infer_types(
-    model: onnx.ModelProto, constants: Mapping[str, Constant]
-) -> dict[str, TensorType]:
-    """Runs ONNX's shape inference on a copy without weights."""
-    light = onnx.ModelProto()
-    light.ir_version = model.ir_version
-    light.opset_import.extend(model.opset_import)
-    graph = light.graph
+    model: onnx.ModelProto, nodes: Sequence[Node], constants: Mapping[str, Constant]
+) -> tuple[dict[str, TensorType], dict[str, Constant]]:
+    """Types of all tensors, and values of those that follow from shapes and small constants.
+
+    ONNX's shape inference runs on a copy without weights. What follows from the shapes it finds is
+    folded and written into the copy, which lets it find more: its own data propagation stops at some
+    operators of some opsets.
+    """
+    graph = _without_weights(model, constants)
+    values = {name: c.values for name, c in constants.items() if c.values is not None}
+    folded: dict[str, Constant] = {}
+    for _ in range(MAX_ROUNDS):
+        types = _infer_once(model, graph)
+        new = _fold_round(nodes, types, values)
+        useful = any(not _is_known(types.get(o)) for node in nodes for o in node.outputs if o)
+        for name, value in new.items():
+            values[name] = value
+            folded[name] = Constant(TensorType(value.shape, str(value.dtype)), value)
+        if not new or not useful:
+            break
+        kept = [node for node in graph.node if not node.output or node.output[0] not in folded]
+        del graph.node[:]
+        graph.node.extend(kept)
+        graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in new.items())
+    types.update((name, constant.type) for name, constant in folded.items())
+    return types, folded
+
+
+def _is_known(type_: TensorType | None) -> bool:
+    return type_ is not None and type_.static_shape is not None
+
+
+def _fold_round(
+    nodes: Sequence[Node], types: Mapping[str, TensorType], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Values of first outputs that can be computed from what is known now."""
+    known = dict(values)
+    new: dict[str, Any] = {}
+    for node in nodes:
+        if len(node.outputs) != 1 or node.outputs[0] in known or node.domain:
+            continue
+        value = None
+        if node.kind in ("Shape", "Size"):
+            type_ = types.get(node.inputs[0])
+            shape = None if type_ is None else type_.static_shape
+            if shape is not None and not {"start", "end"} & node.attributes.keys():
+                value = np.array(shape if node.kind == "Shape" else np.prod(shape), dtype=np.int64)
+        elif node.inputs and all(not name or name in known for name in node.inputs):
+            value = fold(node, [known.get(name) for name in node.inputs])
+        if value is not None:
+            known[node.outputs[0]] = new[node.outputs[0]] = value
+    return new
+
+
+def _without_weights(model: onnx.ModelProto, constants: Mapping[str, Constant]) -> onnx.GraphProto:
+    graph = onnx.GraphProto()
     graph.name = model.graph.name or "model"
     graph.node.extend(model.graph.node)
+    for node in graph.node:
+        # ONNX Runtime's own Q/DQ operators are ONNX's, but shape inference does not know them.
+        if node.op_type in _QUANTIZATION_KINDS:
+            node.domain = ""
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
     graph.value_info.extend(model.graph.value_info)
     declared = {info.name for info in model.graph.input}
     for tensor in model.graph.initializer:
-        values = constants[tensor.name].values
-        if values is not None:
+        if constants[tensor.name].values is not None:
             graph.initializer.append(tensor)
         elif tensor.name not in declared:
             graph.input.append(
                 helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
             )
+    return graph
+
+
+def _infer_once(model: onnx.ModelProto, graph: onnx.GraphProto) -> dict[str, TensorType]:
+    light = onnx.ModelProto()
+    light.ir_version = model.ir_version
+    light.opset_import.extend(model.opset_import)
+    light.graph.CopyFrom(graph)
     try:
         inferred = shape_inference.infer_shapes(light, data_prop=True).graph
     except Exception as error:  # noqa: BLE001 - the C++ code raises several unrelated types
@@ -410,7 +496,7 @@ def _infer_types(
         inferred = graph
     types: dict[str, TensorType] = {}
     for info in (*inferred.value_info, *inferred.input, *inferred.output):
-        if info.type.HasField("tensor_type"):
+        if info.type.HasField("tensor_type") and not _is_known(types.get(info.name)):
             tensor_type = info.type.tensor_type
             shape = (
                 tuple(

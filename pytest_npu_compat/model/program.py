@@ -60,6 +60,11 @@ class Call:
         """Type of the (first) result."""
         return self.types[0]
 
+    @property
+    def returns_tuple(self) -> bool:
+        """Whether its result is a tuple; a split into one piece returns one too."""
+        return len(self.types) > 1 or self.op in ("split", "tuple")
+
 
 @dataclass(frozen=True)
 class Operator:

@@ -13,12 +13,22 @@ import numpy as np
 
 from pytest_npu_compat.model.graph import Graph, Node, TensorType
 
-__all__ = ["Operand", "Quantization", "QuantizedGraph", "read_quantization"]
+__all__ = [
+    "Operand",
+    "Quantization",
+    "QuantizedGraph",
+    "is_transparent",
+    "read_quantization",
+]
 
 _DATA_FREE = {"Shape", "Size"}
 """Kinds whose result depends on shapes alone."""
 
-_PASS_THROUGH = {"Identity"}
+_PASS_THROUGH = {"Identity", "Dropout"}
+"""Kinds that hand on their first input; a Dropout does so outside of training."""
+
+_DTYPES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 21: "uint4", 22: "int4"}
+"""ONNX's numbers of the integer types, for the attribute ``output_dtype``."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +113,11 @@ def read_quantization(graph: Graph) -> QuantizedGraph:
     not_understood: dict[str, str] = {}
     for node in graph.nodes:
         inputs = [alias.get(name, name) for name in node.inputs if name]
-        if node.kind in _PASS_THROUGH and len(node.inputs) == 1:
+        if is_transparent(node):
             alias[node.outputs[0]] = inputs[0]
         elif node.kind in ("QuantizeLinear", "DequantizeLinear"):
             source, target = inputs[0], node.outputs[0]
-            quantization = _quantization(graph, node, alias, source)
+            quantization = _quantization(graph, node, alias, source, constant=source in static)
             if isinstance(quantization, str):
                 not_understood[node.name] = quantization
             elif node.kind == "QuantizeLinear":
@@ -120,13 +130,22 @@ def read_quantization(graph: Graph) -> QuantizedGraph:
             if source in static:
                 static.add(target)
             continue
-        if node.kind in _DATA_FREE or (inputs and all(name in static for name in inputs)):
+        if (node.kind in _DATA_FREE and not node.domain) or (
+            inputs and all(name in static for name in inputs)
+        ):
             static.update(output for output in node.outputs if output)
     return QuantizedGraph(graph, frozenset(static), alias, dequantized, quantized, not_understood)
 
 
+def is_transparent(node: Node) -> bool:
+    """Whether a node only gives its input another name."""
+    if node.domain or node.kind not in _PASS_THROUGH or not node.outputs:
+        return False
+    return node.kind == "Identity" or (len(node.inputs) < 3 and len(node.outputs) == 1)
+
+
 def _quantization(
-    graph: Graph, node: Node, alias: dict[str, str], source: str
+    graph: Graph, node: Node, alias: dict[str, str], source: str, *, constant: bool
 ) -> Quantization | str:
     """The parameters of a Q or DQ node, or why they cannot be read."""
     scale_name = alias.get(node.input(1), node.input(1))
@@ -144,10 +163,15 @@ def _quantization(
     elif node.kind == "DequantizeLinear":
         dtype = graph.type_of(source).dtype
     else:
-        dtype = "uint8"
+        dtype = _DTYPES.get(int(node.attributes.get("output_dtype", 0)), "uint8")
     scales = np.asarray(scale.values, dtype=np.float32).reshape(-1)
     if scales.size == 0 or not np.all(np.isfinite(scales)):
         return "its scale is empty, infinite or not a number"
+    # A channel of weights that are all zero can have a scale of 0; an activation cannot.
+    if not constant and not np.all(scales > 0):
+        return "its scale is not above 0"
+    if zero is not None and zero.values is not None and np.asarray(zero.values).size == 0:
+        return "its zero point is empty"
     zeros = (
         np.asarray(zero.values).reshape(-1)
         if zero is not None and zero.values is not None

@@ -24,8 +24,11 @@ __all__ = ["CALL_ATTR", "build", "register"]
 CALL_ATTR = "call"
 """Attribute of every call: its index in the program."""
 
-_SUBSTITUTES = {"string": "int8", "unknown": "float32"}
-"""Types that TVM has no name for; no pattern looks at tensors of these types."""
+_DTYPES = {
+    *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+    *("float16", "float32", "float64", "bfloat16", "bool"),
+}
+"""Types that TVM names as NumPy does. Others stand as float32 in the IR; rules look at the program."""
 
 
 @functools.cache
@@ -79,7 +82,7 @@ def _emit(builder: relax.BlockBuilder, call: Call, args: list[relax.Expr]) -> re
     if call.op == "tuple_get_item":
         return builder.emit(relax.TupleGetItem(args[0], call.attrs["index"]))
     types = [_type(type_) for type_ in call.types]
-    result = types[0] if len(types) == 1 else tvm.ir.TupleType(types)
+    result = tvm.ir.TupleType(types) if call.returns_tuple else types[0]
     expr = relax.Call(
         register(call.op),
         args,
@@ -95,7 +98,7 @@ def _used_leaves(program: Program) -> set[str]:
 
 
 def _type(type_: TensorType) -> relax.TensorType:
-    dtype = _SUBSTITUTES.get(type_.dtype, type_.dtype)
+    dtype = type_.dtype if type_.dtype in _DTYPES else "float32"
     shape = type_.static_shape
     if shape is not None:
         return relax.TensorType(shape, dtype)

@@ -10,12 +10,12 @@ from pytest_npu_compat.model.quantization import (
     Operand,
     Quantization,
     QuantizedGraph,
+    is_transparent,
     read_quantization,
 )
 
 __all__ = ["Output", "QuantizedOutput", "Unit", "Units", "group"]
 
-_TRANSPARENT = {"Identity"}
 _QOPERATORS = ("QLinear", "QGemm")
 _FUSING = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Add"}
 _ACTIVATIONS = {"Relu", "Clip"}
@@ -127,6 +127,7 @@ class _Grouping:
         self.nodes = _live_nodes(quantized)
         self.readers: dict[str, list[Node]] = defaultdict(list)
         for node in self.nodes:
+            # Shape arithmetic reads no data, so it does not make its source a float tensor.
             for tensor in dict.fromkeys(quantized.resolve(name) for name in node.inputs if name):
                 self.readers[tensor].append(node)
         self.absorbed: set[str] = set()
@@ -136,8 +137,6 @@ class _Grouping:
         entries: dict[str, tuple[str, Quantization]] = {}
         for node in self.nodes:
             if node.name in self.absorbed:
-                continue
-            if all(name in self.quantized.static for name in node.outputs if name):
                 continue
             if node.name in self.quantized.not_understood:
                 units.append(self._unknown_unit(node, self.quantized.not_understood[node.name]))
@@ -172,7 +171,7 @@ class _Grouping:
         outputs = self._outputs(node)
         activation = None
         note = _operand_note(operands)
-        if not note and node.kind in _FUSING and len(outputs) == 1:
+        if not note and not node.domain and node.kind in _FUSING and len(outputs) == 1:
             activation = self._activation_after(outputs[0])
             if activation is not None:
                 self.absorbed.add(activation.name)
@@ -231,13 +230,15 @@ class _Grouping:
 
 
 def _live_nodes(quantized: QuantizedGraph) -> tuple[Node, ...]:
-    """Nodes that a graph output depends on, in file order, without identities."""
+    """Nodes whose data a graph output depends on, in file order, without identities."""
     needed = set(quantized.graph.outputs)
     live: list[Node] = []
     for node in reversed(quantized.graph.nodes):
+        if quantized.static.issuperset(name for name in node.outputs if name):
+            continue
         if needed.intersection(node.outputs):
             needed.update(name for name in node.inputs if name)
-            if node.kind not in _TRANSPARENT:
+            if not is_transparent(node):
                 live.append(node)
     return tuple(reversed(live))
 

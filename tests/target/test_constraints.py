@@ -210,6 +210,12 @@ BROKEN: dict[str, tuple[str, Any]] = {
         "fully connected",
         replace(FC, output=tensor(1, 10, dtype="uint8")),
     ),
+    "output-padding": ("transposed", replace(TRANSPOSED, output_padding=(1, 1))),
+    "per-tensor": ("leaky", replace(LEAKY, input=replace(X, quant=Quant((0.1, 0.2))))),
+    "constant-dtype-mismatch": (
+        "multiply per channel",
+        replace(MUL_CHANNEL, constant=tensor(1, 1, 1, 32, dtype="uint8")),
+    ),
     "layout": ("max pool", replace(MAX_POOL, layout="NCHW")),
     "format-not-nhwc": ("depth to space", replace(D2S, layout="NCHW")),
     "pool-size-rank": ("max pool", replace(MAX_POOL, window=(2, 2, 2))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_npu_compat.target.ethos_n78.operators import Tensor
+from pytest_npu_compat.target.ethos_n78.operators import AddConstant, MultiplyConstant, Tensor
 
 __all__ = [
     "DTYPE_RANGES",
@@ -12,6 +12,8 @@ __all__ = [
     "pool_result",
     "round_up",
     "same_paddings",
+    "scaled_by_constant",
+    "shifted_by_constant",
     "to_int16",
 ]
 
@@ -28,6 +30,23 @@ def overall_scale(input_: Tensor, weight_scale: float, output: Tensor) -> float:
     with np.errstate(all="ignore"):
         product = np.float32(input_.quant.scale) * np.float32(weight_scale)
         return float(product / np.float32(output.quant.scale))
+
+
+def scaled_by_constant(op: MultiplyConstant) -> float:
+    """Input scale x constant: the scale that a multiplication by a scalar should give, in float32."""
+    constant = op.constant.quant
+    with np.errstate(all="ignore"):
+        product = np.float32(op.input.quant.scale) * np.float32(constant.scale)
+        return float(product * np.float32((op.value or 0) - constant.zero_point))
+
+
+def shifted_by_constant(op: AddConstant) -> float:
+    """The zero point that an addition of a scalar should give, in float32."""
+    constant = op.constant.quant
+    with np.errstate(all="ignore"):
+        value = np.float32((op.value or 0) - constant.zero_point) * np.float32(constant.scale)
+        shift = value / np.float32(op.input.quant.scale)
+        return float(np.float32(op.input.quant.zero_point) - shift)
 
 
 def same_paddings(

@@ -9,6 +9,7 @@ TVM before it asks the library.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,8 @@ from pytest_npu_compat.target.ethos_n78.arithmetic import (
     pool_result,
     round_up,
     same_paddings,
+    scaled_by_constant,
+    shifted_by_constant,
     to_int16,
 )
 from pytest_npu_compat.target.ethos_n78.operators import (
@@ -145,6 +148,20 @@ def _too_deep(tensors: tuple[Tensor, ...], npu: Capabilities) -> Broken | None:
     for tensor in tensors:
         if tensor.width > 1 and tensor.channels > npu.max_channels:
             return Broken(f"{tensor.channels}", allowed=f"{npu.max_channels} (on {npu.name})")
+    return None
+
+
+@constraint(
+    "per-tensor",
+    source="SQ:252-277",
+    allowed="one scale",
+    remedy="Quantize activations per tensor; only weights can have a scale for each channel.",
+)
+def per_tensor(op: HasActivations, npu: Capabilities) -> Broken | None:
+    """Activations must have {allowed} for the whole tensor."""
+    for tensor in (*op.inputs, op.output):
+        if len(tensor.quant.scales) > 1:
+            return Broken(f"{len(tensor.quant.scales)} scales")
     return None
 
 
@@ -298,6 +315,12 @@ def weight_inputs(op: Convolution, npu: Capabilities) -> Broken | None:
     """Every output channel must read {allowed}: grouped convolution is not supported."""
     if op.weight_inputs == op.input.channels:
         return None
+    if op.groups == op.input.channels and op.weight_inputs == 1:
+        multiplier = op.output_channels // op.groups
+        return Broken(
+            f"depthwise with a channel multiplier of {multiplier}",
+            allowed="all input channels, or exactly one each with a channel multiplier of 1",
+        )
     return Broken(f"{op.weight_inputs} of {op.input.channels} channels in {op.groups} groups")
 
 
@@ -497,6 +520,17 @@ def scale_range(op: Convolution | FullyConnected, npu: Capabilities) -> Broken |
 
 
 # Transposed convolution (rules 3.4)
+
+
+@constraint(
+    "output-padding",
+    source="SQ:875-923",
+    allowed="0",
+    remedy="Export with output_padding 0, e.g. a 2x2 kernel of stride 2 without padding.",
+)
+def no_output_padding(op: Convolution, npu: Capabilities) -> Broken | None:
+    """The output_padding of a transposed convolution must be {allowed}."""
+    return Broken(_shape(op.output_padding)) if any(op.output_padding) else None
 
 
 @constraint(
@@ -889,6 +923,20 @@ def add_rank(op: Addition, npu: Capabilities) -> Broken | None:
 
 
 @constraint(
+    "constant-dtype-mismatch",
+    source="qnn.add and qnn.mul of TVM 0.18: both operands and the result have one data type",
+    allowed="the input's data type",
+    remedy="Quantize the constant and the result to the input's data type.",
+)
+def constant_dtype(op: MultiplyConstant | AddConstant, npu: Capabilities) -> Broken | None:
+    """A constant operand and the result must have {allowed}."""
+    types = {op.input.dtype, op.constant.dtype, op.output.dtype}
+    if len(types) == 1:
+        return None
+    return Broken(f"{op.input.dtype} with {op.constant.dtype} -> {op.output.dtype}")
+
+
+@constraint(
     "mul-const-shape",
     source="CE:89-127",
     allowed="one value, or one per channel of a rank-4 tensor",
@@ -915,8 +963,8 @@ def multiply_identity(op: MultiplyConstant, npu: Capabilities) -> Broken | None:
     """A multiplication by a scalar must only change the scale: input scale x factor {allowed}."""
     if op.value is None:
         return Broken("more than one value", allowed="a single value")
-    new = op.input.quant.scale * op.constant.quant.scale * (op.value - op.constant.quant.zero_point)
-    if abs(new - op.output.quant.scale) <= MULTIPLY_TOLERANCE:
+    new = scaled_by_constant(op)
+    if abs(np.float32(new) - np.float32(op.output.quant.scale)) <= np.float32(MULTIPLY_TOLERANCE):
         return None
     return Broken(f"{new:.6g} for an output scale of {op.output.quant.scale:.6g}")
 
@@ -931,9 +979,8 @@ def add_identity(op: AddConstant, npu: Capabilities) -> Broken | None:
     """An addition of a scalar must only shift the zero point: the shifted one must be {allowed}."""
     if op.value is None:
         return Broken("more than one value", allowed="a single value")
-    shift = (op.value - op.constant.quant.zero_point) * op.constant.quant.scale
-    shifted = op.input.quant.zero_point - shift / op.input.quant.scale
-    if shifted - op.output.quant.zero_point <= 1.0:
+    shifted = shifted_by_constant(op)
+    if np.float32(shifted) - np.float32(op.output.quant.zero_point) <= np.float32(1.0):
         return None
     return Broken(f"{shifted:.4g} for an output zero point of {op.output.quant.zero_point}")
 
@@ -1007,7 +1054,7 @@ def output_scale(op: Concatenate | Requantize, npu: Capabilities) -> Broken | No
 @constraint(
     "concat-output-info-mismatch",
     source="SQ:1099-1110",
-    allowed="the inputs' data type",
+    allowed="one data type",
     remedy="Quantize all inputs and the output to the same data type.",
 )
 def concatenate_output(op: Concatenate, npu: Capabilities) -> Broken | None:
@@ -1151,10 +1198,7 @@ def requantize_zero_points(op: Requantize, npu: Capabilities) -> Broken | None:
 )
 def reshape_size(op: Reshape, npu: Capabilities) -> Broken | None:
     """The result of a reshape must have {allowed}."""
-    counts = []
-    for tensor in (op.input, op.output):
-        n, h, w, c = tensor.dims
-        counts.append(n * h * w * c)
+    counts = [prod(tensor.shape) for tensor in (op.input, op.output)]
     return None if counts[0] == counts[1] else Broken(str(counts[1]), allowed=str(counts[0]))
 
 
@@ -1195,7 +1239,7 @@ def d2s_block(op: DepthToSpace, npu: Capabilities) -> Broken | None:
 
 
 TENSORS = (rank, batch, expressible_dtype)
-ACTIVATIONS = (*TENSORS, input_depth, eight_bit)
+ACTIVATIONS = (*TENSORS, input_depth, eight_bit, per_tensor)
 
 CONVOLUTION_PREFIX = (
     pad_once,
@@ -1239,6 +1283,7 @@ DEPTHWISE = (
 TRANSPOSED = (
     two_strides,
     no_dilation,
+    no_output_padding,
     *ACTIVATIONS,
     weights_dtype,
     weight_inputs,
@@ -1261,6 +1306,7 @@ FULLY_CONNECTED = (
     has_bias,
     *TENSORS,
     eight_bit,
+    per_tensor,
     weights_dtype,
     fc_weight_inputs,
     bias_dims,
@@ -1299,14 +1345,15 @@ ADDITION = (
     add_rank,
     input_depth,
     eight_bit,
+    per_tensor,
     zero_points,
     add_compatible,
     add_same_shape,
 )
 REINTERPRET = (*ACTIVATIONS, reinterpret_output, zero_points)
-MULTIPLY_SCALAR = (multiply_identity,)
-ADD_SCALAR = (add_identity,)
-CHANNEL_CONSTANT = (channel_constant,)
+MULTIPLY_SCALAR = (constant_dtype, multiply_identity)
+ADD_SCALAR = (constant_dtype, add_identity)
+CHANNEL_CONSTANT = (constant_dtype, channel_constant)
 CONCATENATE = (
     *ACTIVATIONS,
     axis_range,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import singledispatch
 
 from pytest_npu_compat.target.base import Hazard
+from pytest_npu_compat.target.ethos_n78.arithmetic import scaled_by_constant, shifted_by_constant
 from pytest_npu_compat.target.ethos_n78.operators import (
     AddConstant,
     Addition,
@@ -114,8 +115,7 @@ def _(op: FullyConnected, npu: Capabilities) -> tuple[Hazard, ...]:
 def _(op: MultiplyConstant, npu: Capabilities) -> tuple[Hazard, ...]:
     if op.value is None:
         return ()
-    factor = op.constant.quant.scale * (op.value - op.constant.quant.zero_point)
-    new, out = op.input.quant.scale * factor, op.output.quant
+    new, out = float(scaled_by_constant(op)), op.output.quant
     if _close(new, out.scale) and op.input.quant.zero_point == out.zero_point:
         return ()
     return (
@@ -130,9 +130,8 @@ def _(op: MultiplyConstant, npu: Capabilities) -> tuple[Hazard, ...]:
 def _(op: AddConstant, npu: Capabilities) -> tuple[Hazard, ...]:
     if op.value is None:
         return ()
-    shift = (op.value - op.constant.quant.zero_point) * op.constant.quant.scale
     before, after = op.input.quant, op.output.quant
-    wanted = before.zero_point - shift / before.scale
+    wanted = float(shifted_by_constant(op))
     if _close(before.scale, after.scale) and abs(wanted - after.zero_point) <= 0.5:
         return ()
     return (

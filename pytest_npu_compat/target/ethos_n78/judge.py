@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any
 
+import numpy as np
+
 from pytest_npu_compat.target.constraint import Constraint, Violation, violations
 from pytest_npu_compat.target.ethos_n78 import constraints as rules
 from pytest_npu_compat.target.ethos_n78.operators import (
@@ -136,8 +138,11 @@ def add_as_depthwise(op: AddConstant) -> Convolution:
 
     The kernel's scale is 1 / round(1 / ((min(out / in, 1) + 1 / 255) / 2)) (CE:137-202).
     """
-    ratio = min(op.output.quant.scale / op.input.quant.scale, 1.0)
-    scale = 1.0 / max(round(1.0 / ((ratio + 1.0 / 255.0) / 2.0)), 1)
+    with np.errstate(all="ignore"):
+        quotient = np.float32(op.output.quant.scale) / np.float32(op.input.quant.scale)
+        ratio = min(float(quotient), 1.0)
+        inverse = np.float32(1.0) / np.float32((ratio + 1.0 / 255.0) / 2.0)
+    scale = 1.0 / max(int(inverse + 0.5), 1) if np.isfinite(inverse) else 1.0
     return _depthwise(op, op.input.dtype, Quant((scale,), 0))
 
 

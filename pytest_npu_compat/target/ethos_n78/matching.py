@@ -78,6 +78,7 @@ def convolution(program: Program, calls: Calls) -> ops.Convolution:
         kernel_layout=attrs["kernel_layout"],
         transposed=conv.op == "qnn.conv2d_transpose",
         pad=_padding(pads[0]) if pads else None,
+        output_padding=attrs.get("output_padding", (0, 0)),
     )
 
 

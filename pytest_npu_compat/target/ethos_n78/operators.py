@@ -114,6 +114,7 @@ class Convolution(Unary):
     kernel_layout: str = "HWIO"
     transposed: bool = False
     pad: Padding | None = None
+    output_padding: tuple[int, ...] = (0, 0)
 
     @property
     def depthwise(self) -> bool:

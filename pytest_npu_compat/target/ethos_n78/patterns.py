@@ -118,6 +118,9 @@ def _converted(
                 return Judgement((NOT_CONSTANT,))
             return Judgement(violations(op, npu, (rules.multiply_needs_constant,)))
         found = violations(op, npu, own) or judge(convert(op), npu)
+        if found and op.value is not None and kind is MultiplyConstant:
+            # Of a scalar, the rule about scalars says more than that it is not one per channel.
+            found = violations(op, npu, rules.MULTIPLY_SCALAR) or found
         return Judgement(found, hazards(op, npu) if scalar and not found else ())
 
     return decide
