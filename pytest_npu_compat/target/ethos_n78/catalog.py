@@ -77,7 +77,7 @@ CATALOG: tuple[Entry, ...] = (
         "qnn.add → 1x1 depthwise convolution",
         (*rules.CHANNEL_CONSTANT, *rules.DEPTHWISE),
     ),
-    Entry("Multiplication", ("Mul",), "qnn.mul", (rules.multiply_needs_constant,)),
+    Entry("Multiplication", ("Mul",), "qnn.mul", rules.MULTIPLICATION),
     Entry(
         "Multiplication by a scalar",
         ("Mul",),

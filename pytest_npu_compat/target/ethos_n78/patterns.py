@@ -116,7 +116,7 @@ def _converted(
         if op is None:
             if kind is AddConstant:
                 return Judgement((NOT_CONSTANT,))
-            return Judgement(violations(op, npu, (rules.multiply_needs_constant,)))
+            return Judgement(violations(op, npu, rules.MULTIPLICATION))
         found = violations(op, npu, own) or judge(convert(op), npu)
         if found and op.value is not None and kind is MultiplyConstant:
             # Of a scalar, the rule about scalars says more than that it is not one per channel.
