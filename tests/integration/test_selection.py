@@ -59,7 +59,15 @@ def test_selection(
         pytest.param(
             [f"{HALF}::qdq_pairs", GOOD], [f"{HALF}::qdq_pairs", *GOOD_BOTH], id="check and model"
         ),
-        pytest.param([f"{GOOD}::npu_ratio", "."], GOOD_BOTH + HALF_BOTH, id="check and directory"),
+        pytest.param(
+            [f"{GOOD}::npu_ratio", "."],
+            GOOD_BOTH + HALF_BOTH,
+            id="check and directory",
+            marks=pytest.mark.skipif(
+                pytest.version_tuple < (9,),
+                reason="pytest 8 ignores a directory beside a node id in it, of any test file",
+            ),
+        ),
         pytest.param(
             [f"{GOOD}::qdq_pairs", f"{FILE}::on_npu"], GOOD_BOTH, id="check and model, no target"
         ),
