@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 
@@ -160,11 +161,9 @@ class _Collector:
             return True
         return any(user not in inside for user in self.users.get(index, ()))
 
-    @property
+    @functools.cached_property
     def users(self) -> Mapping[int, list[int]]:
-        if not hasattr(self, "_users"):
-            self._users = self.program.users()
-        return self._users
+        return self.program.users()
 
 
 def _size(type_: TensorType) -> int:

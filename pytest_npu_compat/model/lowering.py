@@ -11,19 +11,10 @@ from pytest_npu_compat.model import macs
 from pytest_npu_compat.model.graph import Graph, Node, TensorType
 from pytest_npu_compat.model.layout import nhwc
 from pytest_npu_compat.model.program import Call, Leaf, Operator, Program, Ref
-from pytest_npu_compat.model.quantization import Operand, Quantization, QuantizedGraph
+from pytest_npu_compat.model.quantization import DTYPE_RANGES, Operand, Quantization, QuantizedGraph
 from pytest_npu_compat.model.units import Output, Unit, group
 
 __all__ = ["Handler", "Lowering", "differs", "quantization_of", "quantize"]
-
-DTYPE_RANGES: Mapping[str, tuple[int, int]] = {
-    "int8": (-128, 127),
-    "uint8": (0, 255),
-    "int16": (-32768, 32767),
-    "uint16": (0, 65535),
-    "int4": (-8, 7),
-    "uint4": (0, 15),
-}
 
 _FLOAT_NAMES = {
     "Sigmoid": "sigmoid",

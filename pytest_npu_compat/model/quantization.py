@@ -7,6 +7,7 @@ dequantized float tensor stands for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from pytest_npu_compat.model.graph import Graph, Node, TensorType
 
 __all__ = [
+    "DTYPE_RANGES",
     "Operand",
     "Quantization",
     "QuantizedGraph",
@@ -29,6 +31,18 @@ _PASS_THROUGH = {"Identity", "Dropout"}
 
 _DTYPES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 21: "uint4", 22: "int4"}
 """ONNX's numbers of the integer types, for the attribute ``output_dtype``."""
+
+
+DTYPE_RANGES: Mapping[str, tuple[int, int]] = {
+    "int4": (-8, 7),
+    "uint4": (0, 15),
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-(2**15), 2**15 - 1),
+    "uint16": (0, 2**16 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+}
+"""Lowest and highest value of each integer type."""
 
 
 @dataclass(frozen=True)

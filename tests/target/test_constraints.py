@@ -10,7 +10,7 @@ import pytest
 
 from pytest_npu_compat.target.constraint import Level
 from pytest_npu_compat.target.ethos_n78 import catalog
-from pytest_npu_compat.target.ethos_n78.judge import constraints_of, judge
+from pytest_npu_compat.target.ethos_n78.judge import constraints_of, converted_to, judge
 from pytest_npu_compat.target.ethos_n78.operators import (
     AddConstant,
     Addition,
@@ -122,6 +122,8 @@ def kernel(op: Convolution, h: int, w: int, **changes: Any) -> Convolution:
 def scaled(op: Any, scales: tuple[float, ...]) -> Any:
     return replace(op, weights=replace(op.weights, quant=Quant(scales, 0)))
 
+
+SCALAR_RULES = ("mul-not-identity", "add-not-identity")
 
 DEEP = tensor(1, 16, 16, 20_000)
 
@@ -336,7 +338,21 @@ def constraints_of_kept(op: object) -> tuple[Any, ...]:
     ids=[rule for rule, case in BROKEN.items() if case[1] is not None],
 )
 def test_operator_that_breaks_a_rule_is_not_supported(rule: str, case: tuple[str, Any]) -> None:
-    assert judge(case[1], NPU)
+    op = case[1]
+    if rule in SCALAR_RULES:
+        # Of several conversions judge() speaks of the most general; this rule forbids the first.
+        assert converted_to(op, NPU) != "reinterpret_quantize"
+    else:
+        assert rule in [violation.rule for violation in judge(op, NPU)]
+
+
+def test_weights_zero_point_of_a_fully_connected_layer_is_estimate_only() -> None:
+    """The library checks it later there than for convolutions, at another level (rules 3.5)."""
+    bad = replace(FC, weights=replace(FC.weights, quant=Quant((0.02,), 200)))
+    (violation,) = judge(bad, NPU)
+    assert (violation.rule, violation.level) == ("weights-zero-point-range", Level.ESTIMATE_ONLY)
+    conv = replace(CONV, weights=replace(CONV.weights, quant=Quant((0.02,), 200)))
+    assert judge(conv, NPU)[0].level is Level.UNSUPPORTED
 
 
 def test_every_constraint_has_a_case() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from pytest_npu_compat.model.quantization import DTYPE_RANGES
 from pytest_npu_compat.target.ethos_n78.operators import AddConstant, MultiplyConstant, Tensor
 
 __all__ = [
-    "DTYPE_RANGES",
+    "EXPRESSIBLE",
     "overall_scale",
     "pool_result",
     "round_up",
@@ -17,7 +18,8 @@ __all__ = [
     "to_int16",
 ]
 
-DTYPE_RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}
+EXPRESSIBLE = {name: DTYPE_RANGES[name] for name in ("int8", "uint8", "int32")}
+"""Ranges of the types that TVM can hand to the support library (API:941-956)."""
 
 
 def round_up(value: int, multiple: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_npu_compat.target.constraint import Broken, Level, constraint
 from pytest_npu_compat.target.ethos_n78.arithmetic import (
-    DTYPE_RANGES,
+    EXPRESSIBLE,
 )
 from pytest_npu_compat.target.ethos_n78.constraints.tensors import (
     EIGHT_BIT,
@@ -199,7 +199,7 @@ def requantize_dtypes(op: Requantize, npu: Capabilities) -> Broken | None:
 def requantize_zero_points(op: Requantize, npu: Capabilities) -> Broken | None:
     """Zero points must lie in their own data type's range: {allowed}."""
     for tensor in (op.input, op.output):
-        low, high = DTYPE_RANGES[tensor.dtype]
+        low, high = EXPRESSIBLE[tensor.dtype]
         if not low <= tensor.quant.zero_point <= high:
             return Broken(f"{tensor.quant.zero_point} for {tensor.dtype}")
     return None

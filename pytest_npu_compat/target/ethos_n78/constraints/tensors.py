@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pytest_npu_compat.target.constraint import Broken, Level, constraint
 from pytest_npu_compat.target.ethos_n78.arithmetic import (
-    DTYPE_RANGES,
+    EXPRESSIBLE,
 )
 from pytest_npu_compat.target.ethos_n78.operators import (
     Convolution,
@@ -80,7 +80,7 @@ def batch(op: HasActivations, npu: Capabilities) -> Broken | None:
 def expressible_dtype(op: HasActivations, npu: Capabilities) -> Broken | None:
     """Tensors must be of type {allowed}."""
     for tensor in (*op.inputs, op.output):
-        if tensor.dtype not in DTYPE_RANGES:
+        if tensor.dtype not in EXPRESSIBLE:
             return Broken(tensor.dtype)
     return None
 
@@ -153,7 +153,7 @@ def zero_points(op: HasActivations, npu: Capabilities) -> Broken | None:
     # The library tests the output's zero point against the input's data type.
     dtype = op.inputs[0].dtype
     for tensor, type_ in (*((t, t.dtype) for t in op.inputs), (op.output, dtype)):
-        low, high = DTYPE_RANGES[type_]
+        low, high = EXPRESSIBLE[type_]
         if not low <= tensor.quant.zero_point <= high:
             return Broken(f"{tensor.quant.zero_point} for {type_}")
     return None
@@ -167,7 +167,7 @@ def zero_points(op: HasActivations, npu: Capabilities) -> Broken | None:
 )
 def weights_zero_point(op: Convolution | FullyConnected, npu: Capabilities) -> Broken | None:
     """The weights' zero point must lie in their data type's range: {allowed}."""
-    low, high = DTYPE_RANGES[op.weights.dtype]
+    low, high = EXPRESSIBLE[op.weights.dtype]
     if low <= op.weights.quant.zero_point <= high:
         return None
     return Broken(f"{op.weights.quant.zero_point} for {op.weights.dtype}")
