@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import junitparser
 import pytest
 
 
@@ -64,6 +65,20 @@ def test_counts(red: Any) -> None:
     suite = next(ET.fromstring(red.junit).iter("testsuite"))
     counted = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
     assert counted == {"tests": "16", "failures": "10", "errors": "0", "skipped": "0"}
+
+
+def test_another_library_reads_the_same(red: Any) -> None:
+    parsed = junitparser.JUnitXml.fromstring(red.junit)
+    (suite,) = list(parsed)
+    failed = {
+        f"{case.classname}::{case.name}": case.result[0].message
+        for case in suite
+        if case.result and isinstance(case.result[0], junitparser.Failure)
+    }
+    assert (suite.tests, suite.failures, len(failed)) == (16, 10, 10)
+    assert failed["npu-compat.yaml.half_on_npu[ethos-n78]::npu_ratio"] == (
+        "half_on_npu[ethos-n78]: npu_ratio 50.0% (1/2 operators), required ≥ 96%"
+    )
 
 
 def test_properties_of_a_judged_model(red: Any, built: Path) -> None:
