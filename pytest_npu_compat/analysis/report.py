@@ -22,7 +22,7 @@ __all__ = [
     "ToolInfo",
 ]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Part = TypeVar("Part")
 
@@ -135,6 +135,7 @@ class OperatorInfo:
         output_shape: As in the file; None for unknown dimensions.
         reasons: Why it is not on the NPU; empty if it is.
         hazards: What the real stack does wrong with it.
+        attributes: What shapes it, in words: ``kernel`` -> ``3x3``.
     """
 
     name: str
@@ -148,6 +149,7 @@ class OperatorInfo:
     output_shape: tuple[int | None, ...]
     reasons: tuple[Reason, ...] = ()
     hazards: tuple[HazardInfo, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
