@@ -14,7 +14,8 @@ import pytest
 
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Report
-from pytest_npu_compat.gate.threshold import ThresholdError, evaluate, parse_threshold
+from pytest_npu_compat.gate.evaluation import evaluate
+from pytest_npu_compat.gate.threshold import ThresholdError, parse_threshold
 from pytest_npu_compat.render.text import explain_failure
 from pytest_npu_compat.run.request import AnalysisRequest
 

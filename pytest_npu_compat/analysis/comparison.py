@@ -93,13 +93,13 @@ class Comparison:
     renamed: tuple[OperatorChange, ...]
 
     @property
-    def same_model(self) -> bool:
-        """Whether both are reports of the same bytes on the same target."""
-        return (
-            bool(self.head.model.sha256)
-            and self.head.model.sha256 == self.base.model.sha256
-            and self.head.target == self.base.target
-            and self.head.model.quantization == self.base.model.quantization
+    def setting_changes(self) -> tuple[tuple[str, str, str], ...]:
+        """Settings of the gate file that differ: (what, before, after)."""
+        old, new = _settings(self.base), _settings(self.head)
+        return tuple(
+            (name, old.get(name, "default"), new.get(name, "default"))
+            for name in dict.fromkeys([*old, *new])
+            if old.get(name) != new.get(name)
         )
 
     @property
@@ -113,6 +113,17 @@ class Comparison:
             ("onnx", old.onnx, new.onnx),
         )
         return tuple(part for part in parts if part[1] != part[2])
+
+    @property
+    def cause(self) -> str | None:
+        """What changed although the model file did not; None if the file changed."""
+        if not self.head.model.sha256 or self.head.model.sha256 != self.base.model.sha256:
+            return None
+        if self.setting_changes:
+            return f"the gate file changed: {_listed(self.setting_changes)}"
+        if self.tool_changes:
+            return f"the tool changed: {_listed(self.tool_changes)}"
+        return "all versions are the same, so this is a defect of pytest-npu-compat"
 
     @property
     def off_npu(self) -> tuple[OperatorChange, ...]:
@@ -152,6 +163,20 @@ def _metrics(
 
 def _on_npu(operator: OperatorInfo | None) -> bool:
     return operator is not None and operator.placement == "npu"
+
+
+def _listed(changes: Sequence[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{what} {before} -> {after}" for what, before, after in changes)
+
+
+def _settings(report: Report) -> dict[str, str]:
+    model, target = report.model, report.target
+    return {
+        "target": f"{target.name}:{target.variant}",
+        **{name: str(value) for name, value in target.options.items()},
+        **{f"shape of {name}": "x".join(map(str, s)) for name, s in model.inputs.items()},
+        **({"quantization": "assumed"} if "assume" in model.quantization else {}),
+    }
 
 
 def _shaping(operator: OperatorInfo) -> dict[str, str]:

@@ -51,6 +51,7 @@ class ModelInfo:
         nodes: Number of nodes in the file.
         operators: Number of operators.
         macs: Multiply-accumulates of one inference.
+        inputs: Shapes that pin open dimensions, by input name.
     """
 
     name: str
@@ -62,14 +63,22 @@ class ModelInfo:
     nodes: int = 0
     operators: int = 0
     macs: int = 0
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """What the model was placed on."""
+    """What the model was placed on.
+
+    Attributes:
+        name: E.g. ``ethos-n78``.
+        variant: E.g. ``4tops-4ple``.
+        options: Options that the gate file sets.
+    """
 
     name: str
     variant: str
+    options: Mapping[str, bool | int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -222,7 +231,7 @@ class Report:
         return {
             "schema_version": self.schema_version,
             "tool": dataclasses.asdict(self.tool),
-            "model": dataclasses.asdict(self.model),
+            "model": _plain(dataclasses.asdict(self.model)),
             "target": dataclasses.asdict(self.target),
             "status": self.status,
             "error": dataclasses.asdict(self.error) if self.error else None,
@@ -277,8 +286,14 @@ def _operator(data: Mapping[str, Any]) -> OperatorInfo:
 def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:
     """A part of a report; fields that a later minor version added are left out."""
     known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
-    return kind(**values)
+    return kind(**{key: _frozen(value) for key, value in data.items() if key in known})
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, all the way down."""
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

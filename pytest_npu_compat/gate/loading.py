@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import glob
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.gate.baseline import BaselineError, read_baseline
 from pytest_npu_compat.gate.errors import GateError, Position
 from pytest_npu_compat.gate.schema import GateFile, ModelEntry, TargetEntry
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
@@ -63,10 +65,14 @@ class Gate:
     Attributes:
         path: The file.
         models: What is to be judged, in file order; globs in alphabetical order.
+        baseline: The file of the baseline; None without one.
+        accepted: Reports of the baseline, by `ModelChecks.id`.
     """
 
     path: Path
     models: tuple[ModelChecks, ...]
+    baseline: Path | None = None
+    accepted: Mapping[str, Report] = field(default_factory=dict)
 
 
 def load(path: Path) -> GateFile:
@@ -78,14 +84,20 @@ def load(path: Path) -> GateFile:
     return _read(path)[1]
 
 
-def load_gate(path: Path) -> Gate:
-    """Reads a gate file and finds its models.
+def load_gate(path: Path, baseline: Path | None = None, *, updating: bool = False) -> Gate:
+    """Reads a gate file, finds its models, and reads its baseline.
+
+    Args:
+        path: The gate file.
+        baseline: Taken instead of the baseline that the file names.
+        updating: Whether the baseline is about to be written, so that it need not exist.
 
     Raises:
-        GateError: It is not a valid gate file, a glob matches nothing, or two models share an id.
+        GateError: It is not a valid gate file, a glob matches nothing, two models share an id, or
+            the baseline cannot be used.
     """
     tree, schema = _read(path)
-    return _Resolver(tree, schema).run()
+    return _Resolver(tree, schema, baseline, updating=updating).run()
 
 
 def _read(path: Path) -> tuple[YamlTree, GateFile]:
@@ -167,7 +179,7 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         return list(ModelEntry.model_fields)
     if where[0] == "targets" and len(where) == 3:
         return list(TargetEntry.model_fields)
-    return ["min", "max", "exactly", "severity"]
+    return ["min", "max", "exactly", "max_drop", "max_rise", "severity"]
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
@@ -178,10 +190,15 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 class _Resolver:
-    def __init__(self, tree: YamlTree, schema: GateFile) -> None:
+    def __init__(
+        self, tree: YamlTree, schema: GateFile, baseline: Path | None, *, updating: bool
+    ) -> None:
         self.tree = tree
         self.schema = schema
         self.directory = tree.path.resolve().parent
+        own = self.directory / schema.baseline if schema.baseline else None
+        self.baseline = baseline or own
+        self.updating = updating
         self.defaults = self._checks(schema.thresholds, ("thresholds",))
         self.targets = self._targets()
 
@@ -200,7 +217,22 @@ class _Resolver:
                     )
                 first[found.id] = found.line
                 models.append(found)
-        return Gate(self.tree.path, tuple(models))
+        return Gate(self.tree.path, tuple(models), self.baseline, self._accepted())
+
+    def _accepted(self) -> dict[str, Report]:
+        if self.baseline is None and self.updating:
+            raise self.tree.error(
+                ("version",),
+                "This gate file names no baseline to update.",
+                "Add `baseline: npu-baseline.json`.",
+            )
+        if self.baseline is None or (self.updating and not self.baseline.exists()):
+            return {}
+        try:
+            return read_baseline(self.baseline)
+        except BaselineError as error:
+            where = ("baseline",) if self.schema.baseline else ("version",)
+            raise self.tree.error(where, error.message, error.hint) from error
 
     def _targets(self) -> dict[str, AnalysisRequest]:
         """Target name -> a request with everything but the model."""
@@ -261,6 +293,12 @@ class _Resolver:
                 threshold = parse_threshold(metric, raw[metric])
             except ThresholdError as error:
                 raise self.tree.error(place, error.message, error.hint) from error
+            if threshold.drift and self.baseline is None and not self.updating:
+                raise self.tree.error(
+                    place,
+                    "There is no baseline to compare with.",
+                    "Add `baseline: npu-baseline.json` and run `pytest --npu-update-baseline`.",
+                )
             checks[metric] = Check(threshold, self.tree.position(place, key=True).line)
         return checks
 

@@ -11,9 +11,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Report
 
-__all__ = ["RUN_SCHEMA_VERSION", "GateRun", "Note", "Outcome", "Status", "merge"]
+__all__ = [
+    "RUN_SCHEMA_VERSION",
+    "GateRun",
+    "Note",
+    "Outcome",
+    "Status",
+    "in_note_order",
+    "in_order",
+    "merge",
+]
 
 RUN_SCHEMA_VERSION = "1.0"
 
@@ -40,6 +50,9 @@ class Outcome:
         actual: What was found, e.g. ``97.4% (152/156 operators)``; None if there is no value.
         value: What was found, in the metric's base unit; None if there is no value.
         baseline: The baseline's value as text; None without one.
+        gain: By how much the value is better than the baseline's, in the metric's base unit;
+            negative if it is worse, None without a baseline.
+        cause: What changed although the model file did not, e.g. versions of the rules.
         regressions: Operators that left the NPU since the baseline, as ``name: why``.
         waiver: Reason and date of an active or expired waiver; None without one.
     """
@@ -56,6 +69,8 @@ class Outcome:
     actual: str | None = None
     value: float | None = None
     baseline: str | None = None
+    gain: float | None = None
+    cause: str | None = None
     regressions: tuple[str, ...] = ()
     waiver: str | None = None
 
@@ -99,7 +114,7 @@ class GateRun:
     """A run of one or more gates.
 
     Attributes:
-        outcomes: Checks in the order of their ids' gate file, model, target and metric.
+        outcomes: Checks in the order of `in_order`.
         reports: What was judged, by `Outcome.key`.
         baselines: What it was compared with, by `Outcome.key`; only the models that have a baseline.
         notes: What else a reader must see.
@@ -152,6 +167,27 @@ class GateRun:
             raise ValueError(f"not the record of a run: {error}") from error
 
 
+def in_order(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """By gate file, model, target, and the order of the metrics table."""
+    rank = {name: index for index, name in enumerate(METRICS)}
+    return tuple(
+        sorted(
+            outcomes,
+            key=lambda o: (o.gate_file, o.model, o.target, rank.get(o.metric, len(rank)), o.metric),
+        )
+    )
+
+
+def in_note_order(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Errors first, then by place; each once."""
+    return tuple(
+        sorted(
+            dict.fromkeys(notes),
+            key=lambda n: (n.level != "error", n.gate_file, n.line, n.kind, n.message),
+        )
+    )
+
+
 def merge(runs: Iterable[GateRun]) -> GateRun:
     """One run from the shards of a run. A check that several shards judged counts once, the worst.
 
@@ -161,7 +197,7 @@ def merge(runs: Iterable[GateRun]) -> GateRun:
     outcomes: dict[str, Outcome] = {}
     reports: dict[str, Report] = {}
     baselines: dict[str, Report] = {}
-    notes: dict[Note, None] = {}
+    notes: list[Note] = []
     for run in runs:
         for outcome in run.outcomes:
             known = outcomes.get(outcome.id)
@@ -169,12 +205,12 @@ def merge(runs: Iterable[GateRun]) -> GateRun:
                 outcomes[outcome.id] = outcome
         reports.update(run.reports)
         baselines.update(run.baselines)
-        notes.update(dict.fromkeys(run.notes))
+        notes.extend(run.notes)
     return GateRun(
-        tuple(outcomes[id_] for id_ in sorted(outcomes)),
+        in_order(outcomes.values()),
         dict(sorted(reports.items())),
         dict(sorted(baselines.items())),
-        tuple(sorted(notes, key=lambda n: (n.level, n.gate_file, n.line, n.kind, n.message))),
+        in_note_order(notes),
     )
 
 

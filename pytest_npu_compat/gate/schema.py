@@ -52,6 +52,8 @@ class LongThreshold(_Closed):
         min: Floor, e.g. ``96%``.
         max: Ceiling, e.g. ``3``.
         exactly: The only value that passes.
+        max_drop: Of metrics that are better high: the largest drop from the baseline, e.g. ``0.5pp``.
+        max_rise: Of metrics that are better low: the largest rise from the baseline, e.g. ``2``.
         allow: Of ``cpu_operators`` alone: the only kinds that may run on the CPU.
         deny: Of ``cpu_operators`` alone: kinds that may not.
         severity: ``error`` fails, ``warn`` reports, ``off`` removes an inherited check.
@@ -60,6 +62,8 @@ class LongThreshold(_Closed):
     min: str | int | float | None = None
     max: str | int | float | None = None
     exactly: str | int | float | None = None
+    max_drop: str | int | float | None = None
+    max_rise: str | int | float | None = None
     allow: list[str] | None = None
     deny: list[str] | None = None
     severity: Annotated[Literal["error", "warn", "off"], BeforeValidator(_off)] = "error"
@@ -124,6 +128,7 @@ class GateFile(_Closed):
         version: Of this format.
         target: Name of the only target, optionally with ``:variant``.
         targets: Several targets by name.
+        baseline: File with the reports of an accepted state, relative to the gate file's directory.
         thresholds: Hold for every model unless overridden.
         models: Paths, globs or entries.
     """
@@ -131,5 +136,6 @@ class GateFile(_Closed):
     version: Annotated[Literal[1], BeforeValidator(_whole)]
     target: Annotated[str, StringConstraints(min_length=1)] | None = None
     targets: dict[Name, TargetEntry | None] | None = Field(default=None, min_length=1)
+    baseline: PathText | None = None
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
     models: list[PathText | ModelEntry] = Field(min_length=1)
