@@ -7,9 +7,11 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_npu_compat import __version__
+from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, EXIT_USAGE, UsageError
+from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
 
 if TYPE_CHECKING:
     from pytest_npu_compat.analysis.report import Report
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-EXIT_OK = 0
-EXIT_NOT_ANALYZABLE = 1
-EXIT_USAGE = 2
+EXIT_NOT_ANALYZABLE = EXIT_RED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,10 +49,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return EXIT_OK
     return code
-
-
-class UsageError(Exception):
-    """Arguments that do not make sense."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     analyze.add_argument("--verbose", action="store_true", help="log details, tracebacks included")
     analyze.set_defaults(run=_analyze)
+    _add_check(commands)
     explain = commands.add_parser("explain", help="say what a rule or an operator means")
     explain.add_argument("topic", metavar="RULE|OPERATOR")
     explain.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
@@ -95,6 +92,52 @@ def _parser() -> argparse.ArgumentParser:
     targets = commands.add_parser("targets", help="list targets and their variants")
     targets.set_defaults(run=_targets)
     return parser
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser("check", help="judge gate files without pytest")
+    check.add_argument("gates", nargs="*", metavar="GATE", help="gate files or directories")
+    check.add_argument("--strict", action="store_true", help="fail what only looks green")
+    check.add_argument("--strict-waivers", action="store_true", help="fail unused waivers")
+    check.add_argument("--baseline", metavar="FILE", help="instead of those of the gate files")
+    check.add_argument("--update-baseline", action="store_true", help="write it, compare nothing")
+    _add_outputs(check)
+    check.set_defaults(run=_check)
+    merge = commands.add_parser("merge", help="one verdict from the records of several runs")
+    merge.add_argument("records", nargs="+", metavar="RUN.json")
+    merge.add_argument("--expect", type=int, metavar="N", help="fail unless there are N records")
+    _add_outputs(merge)
+    merge.set_defaults(run=_merge)
+
+
+def _add_outputs(command: argparse.ArgumentParser) -> None:
+    for name, text in OUTPUT_FILES.items():
+        command.add_argument(f"--{name}", metavar="FILE", help=f"write {text}")
+
+
+def _files(arguments: argparse.Namespace) -> dict[str, Path]:
+    return {
+        name: Path(file) for name in OUTPUT_FILES if (file := getattr(arguments, name)) is not None
+    }
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from pytest_npu_compat.commands.check import check
+
+    options = RunOptions(
+        strict=arguments.strict,
+        strict_waivers=arguments.strict_waivers,
+        updating=arguments.update_baseline,
+        baseline=Path(arguments.baseline) if arguments.baseline else None,
+        files=_files(arguments),
+    )
+    return check(arguments.gates, options)
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    from pytest_npu_compat.commands.merge import merge_runs
+
+    return merge_runs(arguments.records, arguments.expect, _files(arguments))
 
 
 def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
     from pytest_npu_compat.fixture import NpuCompat
 
-_ROW = "npu_compat_row"
 _RECORDER = "npu_compat_recorder"
 _OPTIONS: pytest.StashKey[RunOptions] = pytest.StashKey()
 
@@ -165,14 +164,7 @@ def pytest_runtest_makereport(
         return report
     setattr(report, CHECK_ID, item.nodeid)
     if report.when == "call":
-        checked = cast("CheckItem", item)
-        attach(report, checked, item.config.stash[_OPTIONS])
-        if checked.outcome is not None and "report" in vars(checked.model):
-            from pytest_npu_compat.render.terminal import report_row
-
-            warned = str(int(checked.outcome.status == "warned"))
-            row = report_row(checked.checks.id, checked.model.report)
-            setattr(report, _ROW, {**row, "warned": warned})
+        attach(report, cast("CheckItem", item), item.config.stash[_OPTIONS])
     return report
 
 
@@ -185,38 +177,18 @@ def pytest_report_from_serializable() -> Generator[None, Any, Any]:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """One line for each model and target."""
-    rows: dict[str, dict[str, Any]] = {}
-    for outcome in ("passed", "failed", "xfailed", "xpassed"):
-        for report in terminalreporter.stats.get(outcome, []):
-            row = getattr(report, _ROW, None)
-            if row is None:
-                continue
-            file = report.nodeid.split("::")[0]
-            fresh = {**row, "failed": 0, "warnings": 0, "waived": 0}
-            known = rows.setdefault(f"{file}::{row['model']}", fresh)
-            known["failed"] += outcome == "failed"
-            known["waived"] += outcome == "xfailed"
-            known["warnings"] += int(row["warned"])
+    """One line for each model and target, then what no check says."""
     recorder = terminalreporter.config.pluginmanager.get_plugin(_RECORDER)
-    notes = list(recorder.lines()) if recorder is not None else []
+    if recorder is None:
+        return
+    rows, notes = recorder.rows(), list(recorder.lines())
     if not rows and not notes:
         return
     terminalreporter.section("NPU compatibility")
     if rows:
         from pytest_npu_compat.render.terminal import table
 
-        shown = [{**row, "verdict": _verdict(row)} for row in rows.values()]
-        for line in table(shown, shutil.get_terminal_size().columns):
+        for line in table(rows, shutil.get_terminal_size().columns):
             terminalreporter.write_line(line)
     for line in notes:
         terminalreporter.write_line(line)
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    if row["verdict"]:
-        return str(row["verdict"])
-    words = [f"{row['failed']} failed"] if row["failed"] else []
-    words += [f"{row['waived']} waived"] if row["waived"] else []
-    words += [f"{row['warnings']} warned"] if row["warnings"] else []
-    return ", ".join(words) or "passed"

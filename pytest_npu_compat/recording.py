@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from pytest_npu_compat.stray import stray_gates
 
 if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
-    from pytest_npu_compat.gate.outcome import GateRun, Outcome
+    from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
     from pytest_npu_compat.run_options import RunOptions
 
 __all__ = ["CHECK", "Recorder", "attach"]
@@ -53,6 +54,10 @@ def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> N
         value["report"] = json.dumps(item.model.report.to_dict())
         if item.model.accepted is not None:
             value["accepted"] = json.dumps(item.model.accepted.to_dict())
+    if "report" in vars(item.model):  # it was judged
+        from pytest_npu_compat.render.terminal import report_row
+
+        value["row"] = report_row(item.checks.id, item.model.report)
     setattr(report, CHECK, value)
 
 
@@ -124,6 +129,22 @@ class Recorder:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
         self.run = finish(record.close(), self.options.files)
+
+    def rows(self) -> list[dict[str, str]]:
+        """One row of the summary table for each model and target that was judged."""
+        from pytest_npu_compat.render.terminal import verdict
+
+        rows: dict[str, dict[str, str]] = {}
+        counts: dict[str, Counter[Status]] = {}
+        for nodeid, value in self._checks.items():
+            if "row" in value:
+                model = nodeid.rpartition("::")[0]
+                rows.setdefault(model, value["row"])
+                counts.setdefault(model, Counter())[value["outcome"]["status"]] += 1
+        return [
+            {**row, "verdict": row["verdict"] or verdict(counts[model])}
+            for model, row in rows.items()
+        ]
 
     def lines(self) -> Iterator[str]:
         """What the terminal says besides the table."""

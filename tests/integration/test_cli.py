@@ -48,7 +48,11 @@ def test_json_of_one_model_is_an_object(capsys: pytest.CaptureFixture[str]) -> N
     assert report["status"] == "analyzed"
     assert report["error"] is None
     assert report["model"]["path"] == "half_on_npu.onnx"
-    assert report["target"] == {"name": "ethos-n78", "variant": "4tops-4ple"}
+    assert report["target"] == {
+        "name": "ethos-n78",
+        "variant": "4tops-4ple",
+        "options": {},
+    }
     assert report["metrics"]["npu_ratio"] == {
         "value": 0.5,
         "unit": "ratio",
