@@ -108,6 +108,20 @@ def _add_check(commands: Any) -> None:
     merge.add_argument("--expect", type=int, metavar="N", help="fail unless there are N records")
     _add_outputs(merge)
     merge.set_defaults(run=_merge)
+    diff = commands.add_parser(
+        "diff",
+        help="what changed between two models, reports, baselines, runs or git revisions",
+        description="npu-compat diff A B compares two files; npu-compat diff --base REV [GATE ...] "
+        "compares the models of gate files with those of a git revision. Exit code 1: something "
+        "got worse.",
+    )
+    diff.add_argument("sides", nargs="*", metavar="A B | GATE")
+    diff.add_argument("--base", metavar="REV", help="git revision, e.g. origin/main")
+    diff.add_argument("--head", metavar="REV", help="git revision instead of the working tree")
+    diff.add_argument("--exact", action="store_true", help="REV itself, not where HEAD left it")
+    diff.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
+    diff.add_argument("--format", choices=("text", "json"), default="text", dest="style")
+    diff.set_defaults(run=_diff)
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:
@@ -132,6 +146,24 @@ def _check(arguments: argparse.Namespace) -> int:
         files=_files(arguments),
     )
     return check(arguments.gates, options)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from pytest_npu_compat.commands.diff import diff_revisions, diff_sides
+
+    if arguments.base is not None:
+        return diff_revisions(
+            arguments.sides,
+            arguments.base,
+            arguments.head,
+            arguments.style,
+            exact=arguments.exact,
+        )
+    if len(arguments.sides) != 2:
+        raise UsageError("diff takes two files, or --base REV")
+    arguments.models, arguments.inputs, arguments.keep_no_mac_regions = arguments.sides, [], False
+    base, head = _requests(arguments)
+    return diff_sides(base, head, arguments.style)
 
 
 def _merge(arguments: argparse.Namespace) -> int:

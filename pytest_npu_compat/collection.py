@@ -107,7 +107,7 @@ class GateYaml(pytest.File):
         from pytest_npu_compat.gate.loading import load_gate
 
         try:
-            gate = load_gate(self.path, self.baseline, updating=self.updating)
+            gate = load_gate(self.path, self.baseline, use="write" if self.updating else "read")
         except GateError as error:
             raise self.CollectError(error.render(relative(self.path))) from None
         for checks in gate.models:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 __all__ = ["OUTPUT_FILES", "RunOptions"]
 
@@ -38,3 +39,8 @@ class RunOptions:
     def needs_reports(self) -> bool:
         """Whether the record must hold whole reports, not only verdicts."""
         return bool(self.files) or self.updating or self.github
+
+    @property
+    def baseline_use(self) -> Literal["read", "write"]:
+        """What the run does with baselines."""
+        return "write" if self.updating else "read"

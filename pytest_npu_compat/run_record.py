@@ -93,7 +93,7 @@ class Record:
     def _gate(self, shown: str) -> Gate | None:
         options = self.options
         try:
-            return load_gate(self.paths[shown], options.baseline, updating=options.updating)
+            return load_gate(self.paths[shown], options.baseline, use=options.baseline_use)
         except GateError as error:  # it was valid when it was judged
             self._notes.append(Note("gate-error", "error", error.render(shown), shown))
             return None

@@ -37,6 +37,8 @@ class OperatorChange:
         if self.before is None or self.after is None:
             return ()
         old, new = _shaping(self.before), _shaping(self.after)
+        if old["kind"] != new["kind"]:
+            return (("kind", old["kind"], new["kind"]),)  # the rest follows from it
         names = dict.fromkeys([*old, *new])
         return tuple(
             (name, old.get(name, "none"), new.get(name, "none"))
@@ -193,6 +195,11 @@ def _signature(operator: OperatorInfo) -> Signature:
     return operator.kind, operator.output_shape, operator.macs, attributes
 
 
+def _place(operator: OperatorInfo, *, replaced: bool) -> tuple[object, ...]:
+    """What stays of an operator that was changed: its output, and its kind unless it was replaced."""
+    return (operator.output_shape,) if replaced else (operator.output_shape, operator.kind)
+
+
 def _pairs(base: Sequence[OperatorInfo], head: Sequence[OperatorInfo]) -> Iterator[OperatorChange]:
     """All operators of both, matched where they are the same; in the head's order, then the gone."""
     matched = _match(base, head)
@@ -209,7 +216,7 @@ def _match(base: Sequence[OperatorInfo], head: Sequence[OperatorInfo]) -> dict[i
     """Index in the head -> index in the base.
 
     The surest first: same name and structure; then the same structure in the same order; then the
-    same name; then the same output shape at the same place between matched neighbours.
+    same name; then the same output at the same place between matched neighbours.
     """
     matched: dict[int, int] = {}
 
@@ -239,8 +246,11 @@ def _match(base: Sequence[OperatorInfo], head: Sequence[OperatorInfo]) -> dict[i
             matched[index] = before
     old, new = left_over()
     for old_gap, new_gap in _gaps(matched, old, new):
-        shapes = [(i, base[i].output_shape) for i in old_gap]
-        _align(matched, shapes, [(i, head[i].output_shape) for i in new_gap])
+        # As many as before: each was replaced. Otherwise only what is of the same kind is the same.
+        replaced = len(old_gap) == len(new_gap)
+        old_places = [(i, _place(base[i], replaced=replaced)) for i in old_gap]
+        new_places = [(i, _place(head[i], replaced=replaced)) for i in new_gap]
+        _align(matched, old_places, new_places)
     return matched
 
 

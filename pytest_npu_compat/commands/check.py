@@ -84,7 +84,7 @@ def print_run(run: GateRun) -> None:
 def _read(files: Sequence[Path], record: Record) -> Iterator[tuple[Path, Gate]]:
     for file in files:
         try:
-            gate = load_gate(file, record.options.baseline, updating=record.options.updating)
+            gate = load_gate(file, record.options.baseline, use=record.options.baseline_use)
         except GateError as error:
             record.add_note(_broken(file, error))
             continue

@@ -7,7 +7,7 @@ import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -22,7 +22,10 @@ from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
 from pytest_npu_compat.run.request import AnalysisRequest
 from pytest_npu_compat.target.registry import TargetError, make_target, target_names, variants_of
 
-__all__ = ["Check", "Gate", "ModelChecks", "load", "load_gate"]
+__all__ = ["BaselineUse", "Check", "Gate", "ModelChecks", "load", "load_gate"]
+
+
+BaselineUse = Literal["read", "write", "ignore"]
 
 
 @dataclass(frozen=True)
@@ -84,20 +87,21 @@ def load(path: Path) -> GateFile:
     return _read(path)[1]
 
 
-def load_gate(path: Path, baseline: Path | None = None, *, updating: bool = False) -> Gate:
+def load_gate(path: Path, baseline: Path | None = None, *, use: BaselineUse = "read") -> Gate:
     """Reads a gate file, finds its models, and reads its baseline.
 
     Args:
         path: The gate file.
         baseline: Taken instead of the baseline that the file names.
-        updating: Whether the baseline is about to be written, so that it need not exist.
+        use: ``write`` if the baseline is about to be written, so that it need not exist; ``ignore``
+            if nothing is compared.
 
     Raises:
         GateError: It is not a valid gate file, a glob matches nothing, two models share an id, or
             the baseline cannot be used.
     """
     tree, schema = _read(path)
-    return _Resolver(tree, schema, baseline, updating=updating).run()
+    return _Resolver(tree, schema, baseline, use).run()
 
 
 def _read(path: Path) -> tuple[YamlTree, GateFile]:
@@ -191,14 +195,14 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 class _Resolver:
     def __init__(
-        self, tree: YamlTree, schema: GateFile, baseline: Path | None, *, updating: bool
+        self, tree: YamlTree, schema: GateFile, baseline: Path | None, use: BaselineUse
     ) -> None:
         self.tree = tree
         self.schema = schema
         self.directory = tree.path.resolve().parent
         own = self.directory / schema.baseline if schema.baseline else None
         self.baseline = baseline or own
-        self.updating = updating
+        self.use = use
         self.defaults = self._checks(schema.thresholds, ("thresholds",))
         self.targets = self._targets()
 
@@ -220,13 +224,15 @@ class _Resolver:
         return Gate(self.tree.path, tuple(models), self.baseline, self._accepted())
 
     def _accepted(self) -> dict[str, Report]:
-        if self.baseline is None and self.updating:
+        if self.use == "ignore":
+            return {}
+        if self.baseline is None and self.use == "write":
             raise self.tree.error(
                 ("version",),
                 "This gate file names no baseline to update.",
                 "Add `baseline: npu-baseline.json`.",
             )
-        if self.baseline is None or (self.updating and not self.baseline.exists()):
+        if self.baseline is None or (self.use == "write" and not self.baseline.exists()):
             return {}
         try:
             return read_baseline(self.baseline)
@@ -293,7 +299,7 @@ class _Resolver:
                 threshold = parse_threshold(metric, raw[metric])
             except ThresholdError as error:
                 raise self.tree.error(place, error.message, error.hint) from error
-            if threshold.drift and self.baseline is None and not self.updating:
+            if threshold.drift and self.baseline is None and self.use == "read":
                 raise self.tree.error(
                     place,
                     "There is no baseline to compare with.",

@@ -87,6 +87,7 @@ def test_properties_of_a_judged_model(red: Any, built: Path) -> None:
         "npu.metric": "npu_ratio",
         "npu.actual": "0.5",
         "npu.limit": "≥ 96%",
+        "npu.baseline": "",
         "npu.target": "ethos-n78:4tops-4ple",
         "npu.model_sha256": sha256,
     }
