@@ -86,8 +86,17 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("topic", metavar="RULE|OPERATOR")
     explain.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
     explain.set_defaults(run=_explain)
-    init = commands.add_parser("init", help="print thresholds to start a gate file from")
-    init.add_argument("--preset", choices=("recommended", "strict"), required=True)
+    init = commands.add_parser(
+        "init",
+        help="write a gate file for the models of a repository",
+        description="Finds the models below DIRECTORY and writes npu-compat.yaml with today's "
+        "values as the floor. Never overwrites. With --preset it only prints thresholds.",
+    )
+    init.add_argument("directory", nargs="?", default=".", metavar="DIRECTORY")
+    init.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
+    init.add_argument(
+        "--preset", choices=("recommended", "strict"), help="print these thresholds and do no more"
+    )
     init.set_defaults(run=_init)
     targets = commands.add_parser("targets", help="list targets and their variants")
     targets.set_defaults(run=_targets)
@@ -285,10 +294,16 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from pytest_npu_compat.gate.presets import preset_text
+    if arguments.preset:
+        from pytest_npu_compat.gate.presets import preset_text
 
-    print(preset_text(arguments.preset))
-    return EXIT_OK
+        print(preset_text(arguments.preset))
+        return EXIT_OK
+    from pytest_npu_compat.commands.init import init
+
+    arguments.models, arguments.inputs, arguments.keep_no_mac_regions = ["any.onnx"], [], False
+    request = _requests(arguments)[0]  # says whether the target exists
+    return init(Path(arguments.directory), request.target, request.variant)
 
 
 def _targets(_arguments: argparse.Namespace) -> int:
