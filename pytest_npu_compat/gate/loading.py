@@ -254,13 +254,8 @@ class _Resolver:
             name: self._target(
                 name,
                 entry.variant if entry else None,
-                (
-                    (
-                        "inline_non_compute_intensive_partitions",
-                        entry.inline_non_compute_intensive_partitions,
-                    ),
-                    ("sram_size", entry.sram_size),
-                )
+                # A default that is written out is no other setting.
+                tuple(entry.model_dump(exclude={"variant"}, exclude_defaults=True).items())
                 if entry
                 else (),
                 ("targets", name),
