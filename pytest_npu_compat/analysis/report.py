@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from pytest_npu_compat.analysis.checked import checked
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -263,18 +266,26 @@ class Report:
 
     @classmethod
     def _from_dict(cls, data: Mapping[str, Any]) -> Report:
-        return cls(
-            tool=_read(ToolInfo, data["tool"]),
-            model=_read(ModelInfo, data["model"]),
-            target=_read(TargetInfo, data["target"]),
-            status=data["status"],
-            error=_read(ErrorInfo, data["error"]) if data["error"] else None,
-            metrics={name: _read(MetricValue, v) for name, v in data["metrics"].items()},
-            operators=tuple(_operator(o) for o in data["operators"]),
-            partitions=tuple(_read(PartitionInfo, p) for p in data["partitions"]),
-            qdq_pairs=tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
-            schema_version=data["schema_version"],
-        )
+        values = {
+            "tool": _read(ToolInfo, data["tool"]),
+            "model": _read(ModelInfo, data["model"]),
+            "target": _read(TargetInfo, data["target"]),
+            "status": data["status"],
+            "error": _read(ErrorInfo, data["error"]) if data["error"] else None,
+            "metrics": {name: _metric(v) for name, v in data["metrics"].items()},
+            "operators": tuple(_operator(o) for o in data["operators"]),
+            "partitions": tuple(_read(PartitionInfo, p) for p in data["partitions"]),
+            "qdq_pairs": tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
+            "schema_version": data["schema_version"],
+        }
+        return checked(cls, values)
+
+
+def _metric(data: Mapping[str, Any]) -> MetricValue:
+    metric = _read(MetricValue, data)
+    if not 0 <= metric.value <= sys.float_info.max:  # JSON can also say NaN and Infinity
+        raise ValueError("not a report: a metric has no finite value")
+    return metric
 
 
 def _operator(data: Mapping[str, Any]) -> OperatorInfo:
@@ -285,8 +296,7 @@ def _operator(data: Mapping[str, Any]) -> OperatorInfo:
 
 def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:
     """A part of a report; fields that a later minor version added are left out."""
-    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return kind(**{key: _frozen(value) for key, value in data.items() if key in known})
+    return checked(kind, {key: _frozen(value) for key, value in data.items()})
 
 
 def _frozen(value: Any) -> Any:

@@ -130,8 +130,7 @@ def test_any_drift_is_read_or_refused(raw: Any, metric: str) -> None:
     key = DRIFT_KEYS[METRICS[metric].better]
     try:
         drift = parse_threshold(metric, {key: raw}).drift
-    except ThresholdError as error:
-        assert error.message
+    except ThresholdError:
         return
     assert drift is not None
     assert drift.limit >= 0
