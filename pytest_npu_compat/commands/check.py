@@ -48,7 +48,7 @@ def check(paths: Sequence[str], options: RunOptions) -> int:
     for file, gate in _read(files, record):
         for model in progress(gate.models, len(gate.models)):
             _judge(record, file, gate, model)
-    run = finish(record.close(), options.files)
+    run = finish(record.close(whole=not paths), options.files)
     print_run(run)
     return EXIT_OK if run.passed else EXIT_RED
 

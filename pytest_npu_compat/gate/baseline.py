@@ -41,6 +41,11 @@ class BaselineError(ValueError):
         self.message = message
         self.hint = hint
 
+    @property
+    def rewritable(self) -> bool:
+        """Whether writing it anew is what to do."""
+        return self.hint == _HINT
+
 
 def read_baseline(path: Path) -> dict[str, Report]:
     """Reads a baseline: ``detector[ethos-n78]`` -> report.

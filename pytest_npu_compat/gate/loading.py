@@ -237,6 +237,8 @@ class _Resolver:
         try:
             return read_baseline(self.baseline)
         except BaselineError as error:
+            if self.use == "write" and error.rewritable:
+                return {}
             where = ("baseline",) if self.schema.baseline else ("version",)
             raise self.tree.error(where, error.message, error.hint) from error
 

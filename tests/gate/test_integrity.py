@@ -9,7 +9,7 @@ import pytest
 from reports import op, report
 
 from pytest_npu_compat.gate.baseline import baseline_text
-from pytest_npu_compat.gate.integrity import notes, nothing_judged
+from pytest_npu_compat.gate.integrity import notes, nothing_judged, vanished
 from pytest_npu_compat.gate.loading import load_gate
 from pytest_npu_compat.gate.outcome import Note, Outcome, Status
 
@@ -123,15 +123,16 @@ def test_model_that_the_baseline_lacks(tmp_path: Path, strict: bool, level: str)
     assert said(tmp_path, outcomes, ("b[ethos-n78]",), updating=True) == []
 
 
-def test_model_that_vanished(tmp_path: Path) -> None:
-    outcomes = judged(b_qdq_pairs="waived")
-    (note,) = said(tmp_path, outcomes, (*ALL, "old[ethos-n78]"))
-    assert (note.kind, note.level) == ("vanished-model", "note")
+@pytest.mark.parametrize(("strict", "level"), [(False, "note"), (True, "error")])
+def test_model_that_vanished(strict: bool, level: str) -> None:
+    baseline = Path("some/b.json")
+    (note,) = vanished(baseline, [*ALL, "old[ethos-n78]"], ALL, strict=strict)
+    assert (note.kind, note.level) == ("vanished-model", level)
     assert note.message == (
         "old[ethos-n78] is in b.json, but not judged any more: "
         "`pytest --npu-update-baseline` drops it"
     )
-    assert said(tmp_path, outcomes, (*ALL, "old[ethos-n78]"), updating=True) == []
+    assert list(vanished(baseline, ALL, [*ALL, "new[ethos-n78]"], strict=strict)) == []
 
 
 def test_better_than_the_baseline_is_a_nudge_even_if_strict(tmp_path: Path) -> None:
