@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_npu_compat.stray import stray_gates, took_everything
+from pytest_npu_compat.stray import names_files, stray_gates, took_everything
 
 if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
@@ -99,15 +99,18 @@ class Recorder:
         seen = {Path(value["path"]) for value in self._checks.values()}
         stray = list(stray_gates(session, seen, self._broken))
         options = self.options
-        if self._checks or self._broken or stray or options.strict or options.needs_reports:
-            self._close(stray, whole=took_everything(session) and not stray and not self._broken)
+        narrow = names_files(session)
+        demanded = options.needs_reports or (options.strict and not narrow)
+        if self._checks or self._broken or stray or demanded:
+            whole = took_everything(session) and not stray and not self._broken
+            self._close(stray, whole=whole, narrow=narrow)
         notes = self.run.notes if self.run is not None else ()
         errors = any(note.level == "error" for note in notes)
         green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if errors and session.exitstatus in green:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _close(self, stray: list[str], *, whole: bool) -> None:
+    def _close(self, stray: list[str], *, whole: bool, narrow: bool) -> None:
         """Imports what makes the record: a run without gate files does not pay for it."""
         from pytest_npu_compat.analysis.report import Report
         from pytest_npu_compat.gate.outcome import Note, Outcome
@@ -128,7 +131,7 @@ class Recorder:
         for file in stray:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
-        self.run = finish(record.close(whole=whole), self.options.files)
+        self.run = finish(record.close(whole=whole, narrow=narrow), self.options.files)
 
     def rows(self) -> list[dict[str, str]]:
         """One row of the summary table for each model and target that was judged."""

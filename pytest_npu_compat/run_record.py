@@ -60,17 +60,18 @@ class Record:
         """Takes something that a reader must see although no check says it."""
         self._notes.append(note)
 
-    def close(self, *, whole: bool) -> GateRun:
+    def close(self, *, whole: bool, narrow: bool = False) -> GateRun:
         """The finished record; writes the baselines if that was asked for.
 
         Args:
             whole: Whether the run took every gate file there is. Only then is a model that none of
                 them knows gone: gate files can share a baseline.
+            narrow: Whether the run was given files by name, which need not be gate files.
         """
         strict = self.options.strict
         gates = dict(self._gates())
         if not self._outcomes and not any(note.level == "error" for note in self._notes):
-            self._notes.append(nothing_judged(strict=strict))
+            self._notes.append(nothing_judged(strict=strict and not narrow))
         for shown, gate in gates.items():
             self._notes += notes(
                 gate,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["GATE_FILES", "gate_patterns", "stray_gates", "took_everything"]
+__all__ = ["GATE_FILES", "gate_patterns", "names_files", "stray_gates", "took_everything"]
 
 GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
 
@@ -55,6 +55,15 @@ def took_everything(session: pytest.Session) -> bool:
         config.args_source == sources.INVOCATION_DIR and not at_the_top
     )
     return not asked and not _restricted(session)
+
+
+def names_files(session: pytest.Session) -> bool:
+    """Whether the run was given nothing but files and tests by name."""
+    config = session.config
+    start = config.invocation_params.dir
+    return config.args_source == pytest.Config.ArgsSource.ARGS and all(
+        "::" in argument or (start / argument).is_file() for argument in config.args
+    )
 
 
 def _restricted(session: pytest.Session) -> bool:

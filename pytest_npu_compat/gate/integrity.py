@@ -68,8 +68,11 @@ def vanished(
 
 
 def nothing_judged(*, strict: bool) -> Note:
-    """Gate files were found, and not one check was judged."""
-    text = "gate files were found, but not one check was judged: see the selection (-k, -m, ids)"
+    """Not one check was judged."""
+    text = (
+        "not one check of a gate file was judged: see the selection (-k, -m, ids), or write "
+        "npu-compat.yaml (`npu-compat init`)"
+    )
     return Note("nothing-judged", "error" if strict else "note", text)
 
 
