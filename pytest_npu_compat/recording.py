@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -127,7 +128,9 @@ class Recorder:
             ]
             record.add(outcome, Path(value["path"]), *reports)
         for file, text in self._broken.items():
-            record.add_note(Note("gate-error", "error", text.split("\n")[0], file))
+            place = re.match(r"(.+?):(\d+):\d+: ", text)
+            shown, line = (place[1], int(place[2])) if place else (file, 0)
+            record.add_note(Note("gate-error", "error", text, shown, line))
         for file in stray:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
@@ -155,4 +158,5 @@ class Recorder:
 
         for note in self.run.notes if self.run else ():
             level = "ERROR" if note.level == "error" else "note"
-            yield f"{level}: {clean(note.message, 1000)}"
+            first = note.message.split("\n")[0]  # pytest shows the whole of an error
+            yield f"{level}: {clean(first, 1000)}"

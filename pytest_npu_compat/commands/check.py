@@ -45,10 +45,11 @@ def check(paths: Sequence[str], options: RunOptions) -> int:
     if not files:
         raise UsageError("no gate file here; write npu-compat.yaml, or let `npu-compat init` do it")
     record = Record(options)
-    for file, gate in _read(files, record):
+    read = list(_read(files, record))
+    for file, gate in read:
         for model in progress(gate.models, len(gate.models)):
             _judge(record, file, gate, model)
-    run = finish(record.close(whole=not paths), options.files)
+    run = finish(record.close(whole=not paths and len(read) == len(files)), options.files)
     print_run(run)
     return EXIT_OK if run.passed else EXIT_RED
 

@@ -30,8 +30,9 @@ def merge_runs(paths: Sequence[str], expected: int | None, files: Mapping[str, P
         UsageError: A file is no record.
     """
     run = merge([read_run(Path(path)) for path in paths])
-    if expected is not None and len(paths) != expected:
-        text = f"{len(paths)} of {expected} shards are here: what the others judged is not known"
+    here = len({Path(path).resolve() for path in paths})
+    if expected is not None and here != expected:
+        text = f"{here} of {expected} shards are here: what the others judged is not known"
         note = Note("missing-shard", "error", text)
         run = replace(run, notes=in_note_order([*run.notes, note]))
     run = finish(run, files)
