@@ -135,7 +135,7 @@ def _compared(result: CheckResult, *, drifted: bool) -> str:
     rose = (result.gain > 0) == (metric.better == "up")
     text = f"{change} {'above' if rose else 'below'} the baseline's {before}"
     if drifted and drift is not None:
-        text += f" ({format_change(drift.limit, metric.unit)} allowed)"
+        text += f" ({drift.allowed(metric.unit)} allowed)"
     if result.comparison.cause:
         text += f"; the model file is the same, {result.comparison.cause}"
     return text

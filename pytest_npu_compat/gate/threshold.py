@@ -126,10 +126,16 @@ class Drift:
         """By how much a value is worse; negative if it is better."""
         return before - after if self.better == "up" else after - before
 
+    def allowed(self, unit: str) -> str:
+        """The limit as the user would write it: ``0.5pp``."""
+        if unit == "ratio":
+            return format_change(self.limit, unit)
+        return format_limit(self.limit, unit)
+
     def show(self, unit: str) -> str:
         """As in failure texts: ``at most 0.5pp below the baseline``."""
         where = "below" if self.better == "up" else "above"
-        return f"at most {format_change(self.limit, unit)} {where} the baseline"
+        return f"at most {self.allowed(unit)} {where} the baseline"
 
 
 @dataclass(frozen=True)

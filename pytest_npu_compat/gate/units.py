@@ -40,6 +40,8 @@ def format_limit(limit: Fraction, unit: str) -> str:
 
 def format_change(change: Fraction | int, unit: str) -> str:
     """By how much two values differ: ``0.5pp`` for ratios, else in the metric's own unit."""
+    if unit == "bytes":
+        return _bytes(int(change), [])
     if unit != "ratio":
         return format_limit(Fraction(change), unit)
     exact = Fraction(change) * 100
