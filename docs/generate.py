@@ -16,6 +16,7 @@ from rich.text import Text
 from pytest_npu_compat import analyze
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.render.gate_reference import gate_reference_page
 from pytest_npu_compat.render.rules import supported_operators_page
 from pytest_npu_compat.render.schema import gate_schema, report_schema
 
@@ -114,6 +115,7 @@ def failing_gate_picture() -> str:
 def main() -> None:
     """Writes all generated pages."""
     (HERE / "ethos-n78-operators.md").write_text(supported_operators_page(), encoding="utf-8")
+    (HERE / "gate-file.md").write_text(gate_reference_page(), encoding="utf-8")
     (HERE / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     for name, schema in (("npu-compat", gate_schema()), ("report", report_schema())):
         text = json.dumps(schema, indent=2) + "\n"

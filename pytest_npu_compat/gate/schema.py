@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-__all__ = ["GateFile", "LongThreshold", "ModelEntry", "TargetEntry"]
+__all__ = ["GateFile", "LongThreshold", "ModelEntry", "TargetEntry", "WaiverEntry"]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\[\]:\s]+$")]
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -106,8 +106,8 @@ class ModelEntry(_Closed):
 
     Attributes:
         path: Path or glob, relative to the gate file's directory.
-        name: Name in test ids; the file name without suffix if None.
-        targets: Names of the targets to judge it on; all of the file if None.
+        name: Name in test ids; the file name without suffix if left out.
+        targets: Names of the targets to judge it on; all of the file if left out.
         inputs: Shapes that pin dynamic dimensions, by input name.
         thresholds: Override or add to the file's thresholds.
         waivers: Excuses for failing checks.
