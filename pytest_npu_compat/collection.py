@@ -222,6 +222,7 @@ def _properties(result: CheckResult) -> list[tuple[str, object]]:
         ("npu.limit", result.threshold.show()),
         ("npu.target", f"{report.target.name}:{report.target.variant}"),
         ("npu.model_sha256", report.model.sha256),
+        ("npu.quantization", report.model.quantization),
     ]
 
 

@@ -6,7 +6,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, Report
+from pytest_npu_compat.analysis.report import (
+    ASSUMED_INT8,
+    Conversion,
+    OperatorInfo,
+    Reason,
+    Report,
+)
 from pytest_npu_compat.gate.threshold import CheckResult
 from pytest_npu_compat.render.names import clean
 
@@ -15,6 +21,7 @@ __all__ = ["describe", "explain_failure", "group_by_reason"]
 WIDTH = 79
 MAX_NAMES = 6
 MAX_GROUPS = 12
+FORECAST = "A forecast: a float model, judged as if it had been quantized (assume-int8)."
 
 
 def explain_failure(result: CheckResult) -> str:
@@ -25,6 +32,8 @@ def explain_failure(result: CheckResult) -> str:
         if report.error:
             lines += ["", *_wrapped("what to do: ", report.error.hint, indent=2)]
         return "\n".join(lines)
+    if report.model.quantization == ASSUMED_INT8:
+        lines.append(FORECAST)
     explained_by = METRICS[result.threshold.metric].explained_by
     if explained_by == "islands":
         lines += ["", *_islands(report)]
@@ -158,6 +167,8 @@ def describe(report: Report) -> str:
         ]
         return "\n".join([*lines, *_wrapped("what to do: ", report.error.hint, indent=2)])
     lines = [title, *(_placements(report))]
+    if report.model.quantization == ASSUMED_INT8:
+        lines.insert(1, FORECAST)
     if report.qdq_pairs:
         lines += ["", *_islands(report)]
     if any(operator.hazards for operator in report.operators):
