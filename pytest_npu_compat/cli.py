@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         help="pin the dimensions of a graph input",
     )
     analyze.add_argument(
+        "--assume-int8",
+        action="store_true",
+        help="judge a float model as if it had been quantized",
+    )
+    analyze.add_argument(
         "--keep-no-mac-regions",
         action="store_true",
         help="leave regions without multiply-accumulates on the NPU",
@@ -205,6 +210,7 @@ def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:
             variant=variant or None,
             options=tuple(options.items()),
             inputs=inputs,
+            quantization="assume-int8" if arguments.assume_int8 else None,
         )
         for model in arguments.models
     ]

@@ -246,6 +246,7 @@ def _properties(outcome: Outcome, result: CheckResult) -> list[tuple[str, object
         ("npu.baseline", outcome.baseline or ""),
         ("npu.target", f"{report.target.name}:{report.target.variant}"),
         ("npu.model_sha256", report.model.sha256),
+        ("npu.quantization", report.model.quantization),
     ]
 
 

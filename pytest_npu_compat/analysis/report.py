@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 __all__ = [
+    "ASSUMED_INT8",
     "SCHEMA_VERSION",
     "Conversion",
     "ErrorInfo",
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = "1.1"
+
+ASSUMED_INT8 = "assumed-int8"
+"""`ModelInfo.quantization` of a float model that was judged as if it had been quantized."""
 
 Part = TypeVar("Part")
 
@@ -47,7 +51,8 @@ class ModelInfo:
         format: ``onnx``.
         sha256: Of the file; empty if it could not be read.
         opset: Version of ONNX's operator set; None if it could not be read.
-        quantization: ``qdq``, ``qoperator`` or ``none``.
+        quantization: ``qdq``, ``qoperator`` or ``none``; ``assumed-int8`` for a float model that was
+            judged as if it had been quantized.
         nodes: Number of nodes in the file.
         operators: Number of operators.
         macs: Multiply-accumulates of one inference.

@@ -355,6 +355,7 @@ class _Resolver:
                         variant=base.variant,
                         options=base.options,
                         inputs=inputs,
+                        quantization=entry.quantization,
                     ),
                     checks=checks,
                     line=self.tree.position(where).line,

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from pytest_npu_compat.run.request import AssumedQuantization
+
 __all__ = ["GateFile", "LongThreshold", "ModelEntry", "TargetEntry", "WaiverEntry"]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\[\]:\s]+$")]
@@ -109,6 +111,7 @@ class ModelEntry(_Closed):
         name: Name in test ids; the file name without suffix if left out.
         targets: Names of the targets to judge it on; all of the file if left out.
         inputs: Shapes that pin dynamic dimensions, by input name.
+        quantization: ``assume-int8`` to judge a float model as if it had been quantized.
         thresholds: Override or add to the file's thresholds.
         waivers: Excuses for failing checks.
     """
@@ -117,6 +120,7 @@ class ModelEntry(_Closed):
     name: Name | None = None
     targets: list[Name] | None = Field(default=None, min_length=1)
     inputs: dict[str, list[Dimension]] = Field(default_factory=dict)
+    quantization: AssumedQuantization | None = None
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
     waivers: list[WaiverEntry] = Field(default_factory=list)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.analysis.report import ASSUMED_INT8, Report
 from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
 from pytest_npu_compat.gate.units import format_value
 from pytest_npu_compat.render.names import clean
@@ -28,8 +28,9 @@ def report_row(name: str, report: Report) -> dict[str, str]:
         value = report.metrics.get(key)
         return "-" if value is None else format_value(value)
 
+    assumed = report.model.quantization == ASSUMED_INT8
     return {
-        "model": name,
+        "model": f"{name} (assumed int8)" if assumed else name,
         "NPU ratio": metric("npu_ratio"),
         "MAC": metric("npu_mac_ratio").split(" ")[0],
         "parts": metric("npu_partitions"),

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, Report
+from pytest_npu_compat.analysis.report import (
+    ASSUMED_INT8,
+    Conversion,
+    OperatorInfo,
+    Reason,
+    Report,
+)
 from pytest_npu_compat.gate.evaluation import CheckResult
 from pytest_npu_compat.render.changes import since_baseline
 from pytest_npu_compat.render.names import clean
@@ -15,6 +21,7 @@ __all__ = ["describe", "explain_failure", "group_by_reason"]
 
 MAX_NAMES = 6
 MAX_GROUPS = 12
+FORECAST = "A forecast: a float model, judged as if it had been quantized (assume-int8)."
 
 
 def explain_failure(result: CheckResult) -> str:
@@ -25,6 +32,8 @@ def explain_failure(result: CheckResult) -> str:
         if report.error:
             lines += ["", *wrapped("what to do: ", report.error.hint, indent=2)]
         return "\n".join(lines)
+    if report.model.quantization == ASSUMED_INT8:
+        lines.append(FORECAST)
     if result.comparison is not None:
         lines += since_baseline(result.comparison)
     explained_by = METRICS[result.threshold.metric].explained_by
@@ -146,6 +155,8 @@ def describe(report: Report) -> str:
         ]
         return "\n".join([*lines, *wrapped("what to do: ", report.error.hint, indent=2)])
     lines = [title, *(_placements(report))]
+    if report.model.quantization == ASSUMED_INT8:
+        lines.insert(1, FORECAST)
     if report.qdq_pairs:
         lines += ["", *_islands(report)]
     if any(operator.hazards for operator in report.operators):

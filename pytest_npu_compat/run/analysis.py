@@ -8,7 +8,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_npu_compat.analysis.report import ErrorInfo, ModelInfo, Report, TargetInfo, ToolInfo
+from pytest_npu_compat.analysis.report import (
+    ASSUMED_INT8,
+    ErrorInfo,
+    ModelInfo,
+    Report,
+    TargetInfo,
+    ToolInfo,
+)
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.run.request import AnalysisRequest
 from pytest_npu_compat.target.registry import TargetError, default_variant, make_target
@@ -101,7 +108,11 @@ def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
             "Convert it to ONNX in QDQ format.",
         )
     model = onnx_file.read(path, dict(request.inputs))
-    return model, integer_form.lower(model.graph)
+    if request.quantization is None:
+        return model, integer_form.lower(model.graph)
+    from pytest_npu_compat.model.assume_int8 import assume_int8
+
+    return model, integer_form.lower(assume_int8(model.graph))
 
 
 def _analyze(request: AnalysisRequest, target: Target) -> Report:
@@ -124,7 +135,7 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
             path=request.shown_path,
             sha256=model.sha256,
             opset=model.graph.opset,
-            quantization=_dialect(model.graph),
+            quantization=_dialect(model.graph) if request.quantization is None else ASSUMED_INT8,
             nodes=len(model.graph.nodes),
             operators=len(facts.operators),
             macs=sum(operator.macs for operator in facts.operators),

@@ -573,6 +573,26 @@ def test_empty_file(tmp_path: Path) -> None:
     ]
 
 
+def test_quantization(tmp_path: Path) -> None:
+    text = f"{DEMAND}models:\n- a.onnx\n- {{path: b.onnx, quantization: assume-int8}}\n"
+    found = [model.request.quantization for model in gate_of(tmp_path, text).models]
+    assert found == [None, "assume-int8"]
+
+
+@pytest.mark.parametrize("value", ["assume_int8", "int8", "true", "[assume-int8]"])
+def test_quantization_that_is_not_known(tmp_path: Path, value: str) -> None:
+    text = f"{DEMAND}models:\n- path: m\n  quantization: {value}\n"
+    error = error_of(tmp_path, text)
+    assert pointed(error) == value
+    assert error.position.line == 5
+    assert "'assume-int8'" in error.message
+
+
+def test_quantization_is_a_key_of_models(tmp_path: Path) -> None:
+    error = error_of(tmp_path, f"{DEMAND}quantization: assume-int8\nmodels: [m]\n")
+    assert pointed(error).startswith("quantization")
+
+
 @pytest.mark.parametrize("name", ["nothing.yaml", "."])
 def test_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     with pytest.raises(GateError, match="Cannot be read"):
