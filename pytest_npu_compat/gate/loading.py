@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,7 +140,7 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
     if where == ("version",):
         return tree.error(where, "This version reads gate files of version 1.", "`version: 1`")
     if where[:-1] == ("thresholds",) or (
-        where[:1] == ("models",) and where[2:-1] == ("thresholds",)
+        where[:1] in (("models",), ("targets",)) and where[2:-1] == ("thresholds",)
     ):
         if where[-1] not in METRICS:
             return _no_metric(tree, where)
@@ -205,6 +206,11 @@ class _Resolver:
         self.use = use
         self.defaults = self._checks(schema.thresholds, ("thresholds",))
         self.targets = self._targets()
+        self.target_checks = {
+            name: self._checks(target.thresholds, ("targets", name, "thresholds"))
+            for name, target in (schema.targets or {}).items()
+            if target is not None
+        }
 
     def run(self) -> Gate:
         models: list[ModelChecks] = []
@@ -321,17 +327,18 @@ class _Resolver:
         else:
             path_at = (*where, "path")
         own = self._checks(entry.thresholds, (*where, "thresholds"))
-        merged = {**self.defaults, **own}
-        if not merged:
+        by_target = {
+            target: {**self.defaults, **own, **self.target_checks.get(target, {})}
+            for target in self._chosen(entry, where)
+        }
+        if not all(by_target.values()):
             raise self.tree.error(
                 where, "Nothing is demanded of this model.", "Add `thresholds:` with a metric."
             )
         paths = self._paths(entry.path, path_at)
-        covered = len(paths) * len(self._chosen(entry, where))
-        waivers = self._waivers(entry, merged, covered, where)
-        checks = tuple(
-            replace(merged[name], waiver=waivers.get(name)) for name in METRICS if name in merged
-        )
+        covered = Counter(name for checks in by_target.values() for name in checks)
+        covers = {name: count * len(paths) for name, count in covered.items()}
+        waivers = self._waivers(entry, covers, where)
         if entry.name is not None and len(paths) > 1:
             raise self.tree.error(
                 (*where, "name"),
@@ -342,7 +349,7 @@ class _Resolver:
         inputs = tuple((name, tuple(shape)) for name, shape in entry.inputs.items())
         for path in paths:
             name = entry.name or _stem(path)
-            for target in self._chosen(entry, where):
+            for target, checks in by_target.items():
                 base = self.targets[target]
                 yield ModelChecks(
                     model=name,
@@ -357,28 +364,35 @@ class _Resolver:
                         inputs=inputs,
                         quantization=entry.quantization,
                     ),
-                    checks=checks,
+                    checks=tuple(
+                        replace(checks[name], waiver=waivers.get(name))
+                        for name in METRICS
+                        if name in checks
+                    ),
                     line=self.tree.position(where).line,
                 )
 
     def _waivers(
-        self, entry: ModelEntry, checks: Mapping[str, Check], covers: int, where: tuple[Any, ...]
+        self, entry: ModelEntry, covers: Mapping[str, int], where: tuple[Any, ...]
     ) -> dict[str, Waiver]:
+        """Waivers by check; `covers` says how many checks of the entry each metric stands for."""
         found: dict[str, Waiver] = {}
         for index, waiver in enumerate(entry.waivers):
             place = (*where, "waivers", index, "check")
-            if waiver.check not in checks:
+            if waiver.check not in covers:
                 raise self.tree.error(
                     place,
                     f"This model has no check {waiver.check!r} to waive.",
-                    _nearest(waiver.check, list(checks)),
+                    _nearest(waiver.check, list(covers)),
                 )
             if waiver.check in found:
                 raise self.tree.error(
                     place, f"{waiver.check} is waived twice.", "Keep one of the two."
                 )
             line = self.tree.position(place).line
-            found[waiver.check] = Waiver(waiver.check, waiver.until, waiver.reason, line, covers)
+            found[waiver.check] = Waiver(
+                waiver.check, waiver.until, waiver.reason, line, covers[waiver.check]
+            )
         return found
 
     def _chosen(self, entry: ModelEntry, where: tuple[Any, ...]) -> Sequence[str]:

@@ -82,11 +82,13 @@ class TargetEntry(_Closed):
         inline_non_compute_intensive_partitions: Whether a region without multiply-accumulates goes
             back to the CPU.
         sram_size: Bytes of SRAM instead of the variant's own; 0 keeps them.
+        thresholds: Override those of the file and of models, on this target.
     """
 
     variant: str | None = None
     inline_non_compute_intensive_partitions: bool = True
     sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
+    thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
 
 
 class WaiverEntry(_Closed):

@@ -610,3 +610,34 @@ def test_load_reads_without_looking_for_models(tmp_path: Path) -> None:
     path = tmp_path / "npu-compat.yaml"
     path.write_text(f"{DEMAND}models: ['*.onnx']\n", encoding="utf-8")
     assert load(path).models == ["*.onnx"]
+
+
+def test_thresholds_of_a_target_override_those_of_file_and_model(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").touch()
+    gate = tmp_path / "npu-compat.yaml"
+    gate.write_text(
+        """\
+version: 1
+targets:
+  ethos-n78: {thresholds: {npu_partitions: "<= 2", hazards: 0}}
+thresholds: {npu_ratio: ">= 90%", npu_partitions: "<= 9"}
+models:
+  - {path: a.onnx, thresholds: {npu_ratio: ">= 95%", npu_partitions: "<= 5"}}
+"""
+    )
+    (model,) = load_gate(gate).models
+    assert {c.threshold.metric: (c.threshold.show(), c.line) for c in model.checks} == {
+        "npu_ratio": ("≥ 95%", 6),
+        "npu_partitions": ("≤ 2", 3),
+        "hazards": ("exactly 0", 3),
+    }
+
+
+def test_unknown_metric_of_a_target_is_named_with_its_place(tmp_path: Path) -> None:
+    gate = tmp_path / "npu-compat.yaml"
+    gate.write_text(
+        "version: 1\ntargets:\n  ethos-n78:\n    thresholds: {npu_ration: 1}\nmodels: [a.onnx]\n"
+    )
+    with pytest.raises(GateError, match="Did you mean 'npu_ratio'") as caught:
+        load_gate(gate)
+    assert caught.value.position.line == 4
