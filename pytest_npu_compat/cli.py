@@ -228,6 +228,7 @@ def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
+    from pytest_npu_compat.commands.progress import progress
     from pytest_npu_compat.run import analyze
 
     requests = _requests(arguments)
@@ -236,7 +237,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
             raise UsageError("--dump-ir takes one model")
         return _dump_ir(requests[0], Path(arguments.dump_ir))
     reports = []
-    for request in requests:
+    for request in progress(requests, len(requests)):
         report = analyze(request)
         reports.append(report)
         if arguments.style == "jsonl":

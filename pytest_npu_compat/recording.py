@@ -84,6 +84,10 @@ class Recorder:
         value: dict[str, Any] | None = getattr(report, CHECK, None)
         if value is not None:
             self._checks[report.nodeid] = value
+        elif report.failed and report.nodeid.split("::")[0].endswith((".yaml", ".yml")):
+            # An error around a check, e.g. an xdist worker that crashed: nobody judged it.
+            reason = report.longreprtext.strip().splitlines() or ["no reason was recorded"]
+            self._broken[report.nodeid] = f"{report.nodeid}: {reason[-1]}"
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Takes the error of a gate file that could not be read."""
@@ -124,7 +128,8 @@ class Recorder:
             ]
             record.add(outcome, Path(value["path"]), *reports)
         for file, text in self._broken.items():
-            record.add_note(Note("gate-error", "error", text.split("\n")[0], file))
+            place = file.split("::")[0]
+            record.add_note(Note("gate-error", "error", text.split("\n")[0], place))
         for file in stray:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
