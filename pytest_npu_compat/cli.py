@@ -13,7 +13,7 @@ from pytest_npu_compat import __version__
 
 if TYPE_CHECKING:
     from pytest_npu_compat.analysis.report import Report
-    from pytest_npu_compat.run import AnalysisRequest
+    from pytest_npu_compat.run import AnalysisRequest, Limits
 
 __all__ = ["main"]
 
@@ -83,7 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument(
         "--dump-ir", metavar="FILE", help="write the partitioned IRModule of the (only) model"
     )
-    analyze.add_argument("--verbose", action="store_true", help="log details, tracebacks included")
+    analyze.add_argument("--timeout", metavar="TIME", help="for each model, e.g. '120 s'")
+    analyze.add_argument("--memory", metavar="SIZE", help="of the analysis process, e.g. '4 GB'")
+    analyze.add_argument(
+        "--verbose",
+        action="store_true",
+        help="log details, tracebacks included; analyzes in this process, without limits",
+    )
     analyze.set_defaults(run=_analyze)
     explain = commands.add_parser("explain", help="say what a rule or an operator means")
     explain.add_argument("topic", metavar="RULE|OPERATOR")
@@ -112,6 +118,7 @@ def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:
     except TargetError as error:
         raise UsageError(str(error)) from error
     inputs = tuple(_input_shape(text) for text in arguments.inputs)
+    limits = _limits(arguments)
     return [
         AnalysisRequest(
             model=model,
@@ -121,9 +128,24 @@ def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:
             variant=variant or None,
             options=tuple(options.items()),
             inputs=inputs,
+            limits=limits,
         )
         for model in arguments.models
     ]
+
+
+def _limits(arguments: argparse.Namespace) -> Limits:
+    from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits, parse_memory, parse_timeout
+
+    timeout, memory = DEFAULT_LIMITS.timeout, DEFAULT_LIMITS.memory
+    try:
+        if arguments.timeout is not None:
+            timeout = parse_timeout(arguments.timeout)
+        if arguments.memory is not None:
+            memory = parse_memory(arguments.memory)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+    return Limits(timeout, memory)
 
 
 def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -138,7 +160,10 @@ def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
-    from pytest_npu_compat.run import analyze
+    if arguments.verbose:
+        from pytest_npu_compat.run.analysis import analyze
+    else:
+        from pytest_npu_compat.run import analyze
 
     requests = _requests(arguments)
     if arguments.dump_ir:

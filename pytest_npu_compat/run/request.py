@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits
+
 __all__ = ["AnalysisRequest"]
 
 
@@ -22,6 +24,7 @@ class AnalysisRequest:
         variant: Variant of the target; its default if None.
         options: Options of the target.
         inputs: Shapes that pin the dimensions of graph inputs, as (name, shape) pairs.
+        limits: What the analysis may use. They are no part of what it finds.
     """
 
     model: str
@@ -31,6 +34,7 @@ class AnalysisRequest:
     variant: str | None = None
     options: tuple[tuple[str, bool | int], ...] = ()
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    limits: Limits = DEFAULT_LIMITS
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values."""
@@ -42,4 +46,5 @@ class AnalysisRequest:
         fields = dict(data)
         fields["options"] = tuple((str(k), v) for k, v in data["options"])
         fields["inputs"] = tuple((str(k), tuple(v)) for k, v in data["inputs"])
+        fields["limits"] = Limits(**data["limits"])
         return cls(**fields)
