@@ -15,7 +15,7 @@ from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
 
 if TYPE_CHECKING:
     from pytest_npu_compat.analysis.report import Report
-    from pytest_npu_compat.run import AnalysisRequest
+    from pytest_npu_compat.run import AnalysisRequest, Limits
 
 __all__ = ["main"]
 
@@ -84,7 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument(
         "--dump-ir", metavar="FILE", help="write the partitioned IRModule of the (only) model"
     )
-    analyze.add_argument("--verbose", action="store_true", help="log details, tracebacks included")
+    analyze.add_argument("--timeout", metavar="TIME", help="for each model, e.g. '120 s'")
+    analyze.add_argument("--memory", metavar="SIZE", help="of the analysis process, e.g. '4 GB'")
+    analyze.add_argument(
+        "--verbose",
+        action="store_true",
+        help="log details, tracebacks included; analyzes in this process, without limits",
+    )
     analyze.set_defaults(run=_analyze)
     _add_check(commands)
     explain = commands.add_parser("explain", help="say what a rule or an operator means")
@@ -201,6 +207,7 @@ def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:
     except TargetError as error:
         raise UsageError(str(error)) from error
     inputs = tuple(_input_shape(text) for text in arguments.inputs)
+    limits = _limits(arguments)
     return [
         AnalysisRequest(
             model=model,
@@ -211,9 +218,24 @@ def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:
             options=tuple(options.items()),
             inputs=inputs,
             quantization="assume-int8" if arguments.assume_int8 else None,
+            limits=limits,
         )
         for model in arguments.models
     ]
+
+
+def _limits(arguments: argparse.Namespace) -> Limits:
+    from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits, parse_memory, parse_timeout
+
+    timeout, memory = DEFAULT_LIMITS.timeout, DEFAULT_LIMITS.memory
+    try:
+        if arguments.timeout is not None:
+            timeout = parse_timeout(arguments.timeout)
+        if arguments.memory is not None:
+            memory = parse_memory(arguments.memory)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+    return Limits(timeout, memory)
 
 
 def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -229,7 +251,11 @@ def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 def _analyze(arguments: argparse.Namespace) -> int:
     from pytest_npu_compat.commands.progress import progress
-    from pytest_npu_compat.run import analyze
+
+    if arguments.verbose:
+        from pytest_npu_compat.run.analysis import analyze
+    else:
+        from pytest_npu_compat.run import analyze
 
     requests = _requests(arguments)
     if arguments.dump_ir:

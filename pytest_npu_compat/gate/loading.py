@@ -16,10 +16,11 @@ from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.baseline import BaselineError, read_baseline
 from pytest_npu_compat.gate.errors import GateError, Position
-from pytest_npu_compat.gate.schema import GateFile, ModelEntry, TargetEntry
+from pytest_npu_compat.gate.schema import GateFile, LimitsEntry, ModelEntry, TargetEntry
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
 from pytest_npu_compat.gate.waiver import Waiver
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
+from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
 from pytest_npu_compat.target.registry import TargetError, make_target, target_names, variants_of
 
@@ -151,6 +152,7 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
 
 _EXPECTED = {
     "dict_type": "A mapping is expected here",
+    "model_type": "A mapping is expected here",
     "list_type": "A list is expected here",
     "string_type": "Text is expected here",
     "string_pattern_mismatch": "A name has no white space, brackets or colons",
@@ -180,6 +182,8 @@ def _no_metric(tree: YamlTree, where: tuple[Any, ...]) -> GateError:
 def _known_keys(where: tuple[Any, ...]) -> list[str]:
     if len(where) == 1:
         return list(GateFile.model_fields)
+    if where[0] == "limits":
+        return list(LimitsEntry.model_fields)
     if where[0] == "models" and len(where) == 3:
         return list(ModelEntry.model_fields)
     if where[0] == "targets" and len(where) == 3:
@@ -363,6 +367,7 @@ class _Resolver:
                         options=base.options,
                         inputs=inputs,
                         quantization=entry.quantization,
+                        limits=Limits(self.schema.limits.timeout, self.schema.limits.memory),
                     ),
                     checks=tuple(
                         replace(checks[name], waiver=waivers.get(name))

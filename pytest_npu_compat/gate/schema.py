@@ -5,15 +5,44 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
+from pytest_npu_compat.run.limits import DEFAULT_LIMITS, parse_memory, parse_timeout
 from pytest_npu_compat.run.request import AssumedQuantization
 
-__all__ = ["GateFile", "LongThreshold", "ModelEntry", "TargetEntry", "WaiverEntry"]
+__all__ = [
+    "GateFile",
+    "LimitsEntry",
+    "LongThreshold",
+    "ModelEntry",
+    "TargetEntry",
+    "WaiverEntry",
+]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\[\]:\s]+$")]
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Dimension = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+
+
+Timeout = Annotated[
+    float,
+    BeforeValidator(parse_timeout),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^[0-9.]+ *(ms|s|min|h)$", "examples": ["120 s"]}
+    ),
+]
+Memory = Annotated[
+    int | None,
+    BeforeValidator(parse_memory),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9.]+ *[GM]i?B$", "examples": ["4 GB"]}),
+]
 
 
 def _off(value: Any) -> Any:
@@ -127,6 +156,18 @@ class ModelEntry(_Closed):
     waivers: list[WaiverEntry] = Field(default_factory=list)
 
 
+class LimitsEntry(_Closed):
+    """What each analysis may use.
+
+    Attributes:
+        timeout: For one model on one target, e.g. ``120 s`` or ``5 min``.
+        memory: Of the analysis process, e.g. ``4 GB``; no limit if left out.
+    """
+
+    timeout: Timeout = Field(default_factory=lambda: DEFAULT_LIMITS.timeout)
+    memory: Memory = Field(default_factory=lambda: DEFAULT_LIMITS.memory)
+
+
 class GateFile(_Closed):
     """A gate file.
 
@@ -137,6 +178,7 @@ class GateFile(_Closed):
         baseline: File with the reports of an accepted state, relative to the gate file's directory.
         thresholds: Hold for every model unless overridden.
         models: Paths, globs or entries.
+        limits: What each analysis may use.
     """
 
     version: Annotated[Literal[1], BeforeValidator(_whole)]
@@ -145,3 +187,4 @@ class GateFile(_Closed):
     baseline: PathText | None = None
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
     models: list[PathText | ModelEntry] = Field(min_length=1)
+    limits: LimitsEntry = Field(default_factory=LimitsEntry)

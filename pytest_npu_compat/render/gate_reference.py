@@ -11,13 +11,14 @@ from pydantic import BaseModel
 
 from pytest_npu_compat.gate.schema import (
     GateFile,
+    LimitsEntry,
     LongThreshold,
     ModelEntry,
     TargetEntry,
     WaiverEntry,
 )
 
-__all__ = ["field_texts", "gate_reference_page", "summary"]
+__all__ = ["PARTS", "field_texts", "gate_reference_page", "summary"]
 
 
 def summary(model: type[BaseModel]) -> str:
@@ -50,7 +51,7 @@ def gate_reference_page() -> str:
         "How to use them is told in [Write a gate](write-a-gate.md). Editors read the same from",
         "[npu-compat.schema.json](npu-compat.schema.json). A key that is not listed here is an error.",
     ]
-    for title, model in _PARTS:
+    for title, model in PARTS:
         lines += ["", f"## {title}", "", summary(model), "", "| key | value | meaning |"]
         lines += ["| --- | --- | --- |", *_rows(model)]
     return "\n".join(lines) + "\n"
@@ -83,15 +84,17 @@ def _value(field: dict[str, Any]) -> str:
     return _TYPES.get(field.get("type", ""), "text")
 
 
-_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The file", GateFile),
     ("`models`: an entry", ModelEntry),
     ("`thresholds`: the long form", LongThreshold),
     ("`waivers`: an entry", WaiverEntry),
     ("`targets`: an entry", TargetEntry),
+    ("`limits`", LimitsEntry),
 )
 
 _KINDS = {
+    "LimitsEntry": "mapping",
     "LongThreshold": "threshold in long form",
     "ModelEntry": "entry",
     "TargetEntry": "target",

@@ -17,14 +17,8 @@ from pytest_npu_compat.analysis.report import (
     TargetInfo,
     ToolInfo,
 )
-from pytest_npu_compat.gate.schema import (
-    GateFile,
-    LongThreshold,
-    ModelEntry,
-    TargetEntry,
-    WaiverEntry,
-)
-from pytest_npu_compat.render.gate_reference import field_texts, summary
+from pytest_npu_compat.gate.schema import GateFile
+from pytest_npu_compat.render.gate_reference import PARTS, field_texts, summary
 
 __all__ = ["gate_schema", "report_schema"]
 
@@ -34,9 +28,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def gate_schema() -> dict[str, Any]:
     """The schema of a gate file, for editors and for `check-jsonschema`."""
     schema = GateFile.model_json_schema()
-    _describe(schema, GateFile)
-    for model in (LongThreshold, ModelEntry, TargetEntry, WaiverEntry):
-        _describe(schema["$defs"][model.__name__], model)
+    for _, model in PARTS:
+        _describe(schema if model is GateFile else schema["$defs"][model.__name__], model)
     return {"$schema": DIALECT, **schema, "title": "npu-compat gate file"}
 
 

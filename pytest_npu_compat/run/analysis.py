@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import logging
+import importlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_npu_compat.analysis.report import (
-    ASSUMED_INT8,
-    ErrorInfo,
-    ModelInfo,
-    Report,
-    TargetInfo,
-    ToolInfo,
-)
+from pytest_npu_compat.analysis.report import ASSUMED_INT8, ModelInfo, Report, TargetInfo
 from pytest_npu_compat.model.errors import ModelError
+from pytest_npu_compat.run.failures import not_analyzable, tool, unexpected
 from pytest_npu_compat.run.request import AnalysisRequest
-from pytest_npu_compat.target.registry import TargetError, default_variant, make_target
+from pytest_npu_compat.target.registry import TargetError, make_target
 
 if TYPE_CHECKING:
     from pytest_npu_compat.model.graph import Graph
@@ -26,9 +19,7 @@ if TYPE_CHECKING:
     from pytest_npu_compat.model.program import Program
     from pytest_npu_compat.target.base import Target
 
-__all__ = ["analyze", "partitioned_ir"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["analyze", "partitioned_ir", "preload"]
 
 
 def analyze(request: AnalysisRequest) -> Report:
@@ -39,36 +30,27 @@ def analyze(request: AnalysisRequest) -> Report:
     """
     try:
         target = make_target(request.target, request.variant, dict(request.options))
-    except TargetError as error:
-        return _failure(
-            request, "", ErrorInfo("target-not-available", str(error), "Run `npu-compat targets`.")
-        )
-    try:
         return _analyze(request, target)
+    except TargetError as error:
+        failure = ModelError("target-not-available", str(error), "Run `npu-compat targets`.")
     except ModelError as error:
-        return _failure(request, target.rules, _info(request, error))
+        failure = error
     except Exception as error:  # noqa: BLE001 - whatever happens, the gate names the model
-        return _failure(request, target.rules, _info(request, _unexpected(request, error)))
+        failure = unexpected(request, error)
+    return not_analyzable(request, failure)
 
 
-def _info(request: AnalysisRequest, error: ModelError) -> ErrorInfo:
-    """The error with the path as the user wrote it: absolute paths differ between machines."""
-    return ErrorInfo(
-        error.code, error.message.replace(request.model, request.shown_path), error.hint
-    )
-
-
-def _unexpected(request: AnalysisRequest, error: Exception) -> ModelError:
-    """A failure that nothing foresaw, as an error that names it."""
-    if isinstance(error, MemoryError):
-        return ModelError("out-of-memory", "The analysis ran out of memory.", "Use more memory.")
-    logger.debug("analysis of %s failed", request.model, exc_info=error)
-    return ModelError(
-        "crashed",
-        f"The analysis failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
-        "This is a defect of pytest-npu-compat; please report it with the model's structure "
-        "(`npu-compat analyze --verbose` prints the details).",
-    )
+def preload() -> None:
+    """Imports what an analysis needs, TVM above all, so that no model's deadline pays for it."""
+    for module in (
+        "model.onnx_file",
+        "model.integer_form",
+        "model.relax_module",
+        "analysis.placement",
+        "analysis.facts",
+        "analysis.metrics",
+    ):
+        importlib.import_module(f"pytest_npu_compat.{module}")
 
 
 def partitioned_ir(request: AnalysisRequest) -> str:
@@ -86,7 +68,7 @@ def partitioned_ir(request: AnalysisRequest) -> str:
     except ModelError:
         raise
     except Exception as error:
-        raise _unexpected(request, error) from error
+        raise unexpected(request, error) from error
     if placement.module is None:
         raise ModelError(
             "importer-error",
@@ -129,7 +111,7 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
 
     facts = collect(place(program, target))
     return Report(
-        tool=_tool(target.rules),
+        tool=tool(target.rules),
         model=ModelInfo(
             name=request.name,
             path=request.shown_path,
@@ -147,29 +129,6 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
         operators=tuple(facts.operators),
         partitions=tuple(facts.partitions),
         qdq_pairs=tuple(facts.qdq_pairs),
-    )
-
-
-def _failure(request: AnalysisRequest, rules: str, error: ErrorInfo) -> Report:
-    try:
-        variant = request.variant or default_variant(request.target)
-    except TargetError:
-        variant = request.variant or ""
-    return Report(
-        tool=_tool(rules),
-        model=ModelInfo(name=request.name, path=request.shown_path),
-        target=TargetInfo(request.target, variant),
-        status="not_analyzable",
-        error=error,
-    )
-
-
-def _tool(rules: str) -> ToolInfo:
-    return ToolInfo(
-        version=importlib.metadata.version("pytest-npu-compat"),
-        tvm=importlib.metadata.version("apache-tvm"),
-        onnx=importlib.metadata.version("onnx"),
-        rules=rules,
     )
 
 

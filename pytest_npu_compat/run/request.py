@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits
+
 __all__ = ["AnalysisRequest", "AssumedQuantization"]
 
 AssumedQuantization: TypeAlias = Literal["assume-int8"]
@@ -27,6 +29,7 @@ class AnalysisRequest:
         inputs: Shapes that pin the dimensions of graph inputs, as (name, shape) pairs.
         quantization: ``assume-int8`` to judge a float model as if it had been quantized; None to
             judge the model as it is.
+        limits: What the analysis may use. They are no part of what it finds.
 
     Raises:
         ValueError: There is no such `quantization`.
@@ -40,6 +43,7 @@ class AnalysisRequest:
     options: tuple[tuple[str, bool | int], ...] = ()
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     quantization: str | None = None
+    limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         known = get_args(AssumedQuantization)
@@ -58,4 +62,5 @@ class AnalysisRequest:
         fields = dict(data)
         fields["options"] = tuple((str(k), v) for k, v in data["options"])
         fields["inputs"] = tuple((str(k), tuple(v)) for k, v in data["inputs"])
+        fields["limits"] = Limits(**data["limits"])
         return cls(**fields)

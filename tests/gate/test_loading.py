@@ -9,6 +9,7 @@ import pytest
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.loading import Gate, load, load_gate
+from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
 
 DEMAND = "version: 1\nthresholds: {qdq_pairs: 0}\n"
@@ -641,3 +642,38 @@ def test_unknown_metric_of_a_target_is_named_with_its_place(tmp_path: Path) -> N
     with pytest.raises(GateError, match="Did you mean 'npu_ratio'") as caught:
         load_gate(gate)
     assert caught.value.position.line == 4
+
+
+def test_limits(tmp_path: Path) -> None:
+    gate = gate_of(
+        tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {{timeout: 2 min, memory: 4 GB}}\n"
+    )
+    assert gate.models[0].request.limits == Limits(120.0, 4 * 10**9)
+    gate = gate_of(tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {{memory: 1 GiB}}\n")
+    assert gate.models[0].request.limits == Limits(memory=2**30)
+    gate = gate_of(tmp_path, f"{DEMAND}models: [a.onnx]\n")
+    assert gate.models[0].request.limits == Limits()
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "at"),
+    [
+        ("{timeout: 120}", "A time needs its unit: write, say, 120 s.", "120}"),
+        ("{memory: 4}", "A size needs its unit: write, say, 4 GB.", "4}"),
+        ("{timeout: true}", "A time is written as 120 s.", "true}"),
+        ("{timeout: 2 minutes}", "There is no unit 'minutes' here; write ms, s, min, h.", "2 min"),
+        ("{memory: 1 MB}", "An analysis needs some memory for itself: at least 512 MB.", "1 MB}"),
+        ("{time: 120 s}", "Unknown key 'time'.", "time"),
+        ("120 s", "A mapping is expected here.", "120 s"),
+    ],
+)
+def test_limits_that_are_none(tmp_path: Path, written: str, message: str, at: str) -> None:
+    error = error_of(tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {written}\n")
+    assert error.message == message
+    assert error.position.line == 4
+    assert pointed(error).startswith(at)
+
+
+def test_unknown_limit_says_which_there_are(tmp_path: Path) -> None:
+    error = error_of(tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {{timout: 1 s}}\n")
+    assert error.hint == "Did you mean 'timeout'?"
