@@ -62,29 +62,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"npu-compat {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     analyze = commands.add_parser("analyze", help="place the operators of models and report")
-    analyze.add_argument("models", nargs="+", metavar="MODEL")
-    analyze.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
+    _add_models(analyze)
     analyze.add_argument(
         "--format", choices=("table", "json", "jsonl"), default="table", dest="style"
-    )
-    analyze.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="NAME=1,3,224,224",
-        dest="inputs",
-        help="pin the dimensions of a graph input",
-    )
-    analyze.add_argument(
-        "--keep-no-mac-regions",
-        action="store_true",
-        help="leave regions without multiply-accumulates on the NPU",
     )
     analyze.add_argument(
         "--dump-ir", metavar="FILE", help="write the partitioned IRModule of the (only) model"
     )
     analyze.add_argument("--verbose", action="store_true", help="log details, tracebacks included")
     analyze.set_defaults(run=_analyze)
+    report = commands.add_parser("report", help="write the compatibility report in Markdown")
+    _add_models(report)
+    report.add_argument("--lang", choices=("en", "ko"), default="en", help="English or Korean")
+    report.add_argument("-o", "--output", metavar="FILE", help="write it there, not to the output")
+    report.set_defaults(run=_report)
     explain = commands.add_parser("explain", help="say what a rule or an operator means")
     explain.add_argument("topic", metavar="RULE|OPERATOR")
     explain.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
@@ -95,6 +86,25 @@ def _parser() -> argparse.ArgumentParser:
     targets = commands.add_parser("targets", help="list targets and their variants")
     targets.set_defaults(run=_targets)
     return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `_requests` reads."""
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=1,3,224,224",
+        dest="inputs",
+        help="pin the dimensions of a graph input",
+    )
+    parser.add_argument(
+        "--keep-no-mac-regions",
+        action="store_true",
+        help="leave regions without multiply-accumulates on the NPU",
+    )
 
 
 def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:
@@ -176,6 +186,26 @@ def _dump_ir(request: AnalysisRequest, file: Path) -> int:
     except OSError as error:
         raise UsageError(f"--dump-ir cannot write {str(file)!r}: {error.strerror}") from error
     return EXIT_OK
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from pytest_npu_compat.model.errors import ModelError
+    from pytest_npu_compat.report_command import compatibility_report, today
+
+    requests = _requests(arguments)
+    try:
+        text, complete = compatibility_report(requests, arguments.lang, today())
+    except ModelError as error:
+        print(f"npu-compat: {error.message} {error.hint}", file=sys.stderr)
+        return EXIT_NOT_ANALYZABLE
+    if not arguments.output:
+        sys.stdout.write(text)
+    else:
+        try:
+            Path(arguments.output).write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise UsageError(f"--output {arguments.output!r}: {error.strerror}") from error
+    return EXIT_OK if complete else EXIT_NOT_ANALYZABLE
 
 
 def _print_table(reports: Sequence[Report]) -> None:

@@ -10,7 +10,13 @@ from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, 
 from pytest_npu_compat.gate.threshold import CheckResult
 from pytest_npu_compat.render.names import clean
 
-__all__ = ["describe", "explain_failure", "group_by_reason"]
+__all__ = ["ISLAND_REMEDY", "describe", "explain_failure", "group_by_reason"]
+
+ISLAND_REMEDY = (
+    "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize constants and "
+    "every float operator between quantized ones."
+)
+"""What to do about Q/DQ pairs."""
 
 WIDTH = 79
 MAX_NAMES = 6
@@ -110,8 +116,7 @@ def _islands(report: Report) -> list[str]:
     lines += [""]
     lines += _wrapped(
         "what to do: ",
-        "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize "
-        "constants and every float operator between quantized ones.",
+        ISLAND_REMEDY,
         indent=2,
     )
     return lines
