@@ -109,15 +109,18 @@ def _for_islands(reports: Sequence[Report], labels: Sequence[Verbatim]) -> Advic
 
 
 def _for_errors(models: Sequence[ModelFacts]) -> list[Advice]:
+    groups: dict[tuple[str, Prose], list[Verbatim]] = {}
+    for model in models:
+        if model.hint:
+            groups.setdefault((model.error_code, model.hint), []).append(model.label)
     return [
         Advice(
-            why=Statement("advice.error", {"error": Message(f"error.{model.error_code}")}),
-            action=model.hint,
-            models=Names((model.label,)),
+            why=Statement("advice.error", {"error": Message(f"error.{code}")}),
+            action=hint,
+            models=Names(tuple(failed)),
             at=Names(()),
         )
-        for model in models
-        if model.hint
+        for (code, hint), failed in groups.items()
     ]
 
 
