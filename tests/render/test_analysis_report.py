@@ -18,6 +18,12 @@ from pytest_npu_compat.render.analysis_report import LANGUAGES, analysis_report
 from pytest_npu_compat.render.findings import find, wanted_excerpts
 from pytest_npu_compat.run.excerpt import Excerpt
 
+TAGS = {
+    *("h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "hr", "strong", "em", "code", "pre"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+"""The only elements of a page."""
+
 MARKER = re.compile(r"#+ |\||```| *(- |1\. )|")
 """What makes a line a heading, a row, an item or code."""
 
@@ -294,28 +300,7 @@ def test_names_are_harmless(name: str, language: str) -> None:
     usual = analysis_report(find(renamed("usual")), language)
     html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     tags = set(re.findall(r"<(/?\w+)", re.sub("<!-- -->", "", html)))
-    allowed = [
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "p",
-        "ul",
-        "ol",
-        "li",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "code",
-        "pre",
-        "strong",
-        "em",
-        "hr",
-    ]
-    assert {tag.strip("/") for tag in tags} <= set(allowed)
+    assert {tag.strip("/") for tag in tags} <= TAGS
     assert all(len(set(rows)) == 1 for rows in tables(text))
     headings = [line for line in text.splitlines() if line.startswith("#") and "`" not in line]
     known = [line for line in usual.splitlines() if line.startswith("#")]
