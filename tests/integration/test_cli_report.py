@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from pytest_npu_compat.cli import main
 from pytest_npu_compat.report_command import today
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 COMMAND = [
     sys.executable,
@@ -48,6 +54,24 @@ def test_model_that_cannot_be_analyzed(model: str, capsys: pytest.CaptureFixture
     assert f"| `{Path(model).stem}` | – | – | – | – | ❌ failed: " in captured.out
     assert "| `on_npu` | 2 | 1 | 1 | 50.0% | ✅ all on the NPU |" in captured.out
     assert captured.err == ""
+
+
+def test_example_models_are_reported_alike_in_both_languages(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Real rules with real values: every figure in both languages, no sentence left in English."""
+    monkeypatch.chdir(EXAMPLES)
+    models = sorted(str(path) for path in Path().rglob("*.onnx"))
+    pages = []
+    for language in ("en", "ko"):
+        assert main(["report", *models, "--lang", language]) == 1
+        pages.append(capsys.readouterr().out)
+    english, korean = (page.splitlines() for page in pages)
+    for line, other in zip(english, korean, strict=True):
+        assert Counter(NUMBER.findall(line)) == Counter(NUMBER.findall(other))
+    prose = re.sub(r"```.*?```|`[^`\n]*`|<code>.*?</code>", "", pages[1], flags=re.DOTALL)
+    assert re.findall(r".*\b(?:the|of|must|be|its|use)\b.*", prose) == []
+    assert re.search(r"\bthe\b", pages[0])
 
 
 def test_output_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
