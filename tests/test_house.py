@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -53,6 +54,23 @@ def test_generated_pages_are_current() -> None:
     assert reference == gate_reference_page()
     metrics = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)`", metrics, re.MULTILINE) == list(METRICS)
+
+
+def test_report_of_the_v3_family_is_current() -> None:
+    path = ROOT / "docs" / "generate.py"
+    spec = importlib.util.spec_from_file_location("generate", path)
+    assert spec
+    assert spec.loader
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+
+    def without_versions(page: str) -> list[str]:
+        return [line for line in page.splitlines() if "pytest-npu-compat `" not in line]
+
+    page = (ROOT / "docs" / "v3-report.ko.md").read_text(encoding="utf-8")
+    assert without_versions(page) == without_versions(generate.v3_report("ko"))
+    beside = (ROOT / "docs" / "v3-report.md").read_text(encoding="utf-8")
+    assert generate.v3_figures() in beside
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

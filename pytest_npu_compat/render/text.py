@@ -17,7 +17,13 @@ from pytest_npu_compat.render.changes import since_baseline
 from pytest_npu_compat.render.names import clean
 from pytest_npu_compat.render.wrapping import wrapped
 
-__all__ = ["describe", "explain_failure", "group_by_reason"]
+__all__ = ["ISLAND_REMEDY", "describe", "explain_failure", "group_by_reason"]
+
+ISLAND_REMEDY = (
+    "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize constants and "
+    "every float operator between quantized ones."
+)
+"""What to do about Q/DQ pairs."""
 
 MAX_NAMES = 6
 MAX_GROUPS = 12
@@ -121,8 +127,7 @@ def _islands(report: Report) -> list[str]:
     lines += [""]
     lines += wrapped(
         "what to do: ",
-        "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize "
-        "constants and every float operator between quantized ones.",
+        ISLAND_REMEDY,
         indent=2,
     )
     return lines

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_npu_compat.model.program import Program
     from pytest_npu_compat.target.base import Target
 
-__all__ = ["analyze", "partitioned_ir", "preload"]
+__all__ = ["analyze", "load", "partitioned_ir", "preload"]
 
 
 def analyze(request: AnalysisRequest) -> Report:
@@ -64,7 +64,7 @@ def partitioned_ir(request: AnalysisRequest) -> str:
 
     target = make_target(request.target, request.variant, dict(request.options))
     try:
-        placement = place(_load(request)[1], target)
+        placement = place(load(request)[1], target)
     except ModelError:
         raise
     except Exception as error:
@@ -79,7 +79,12 @@ def partitioned_ir(request: AnalysisRequest) -> str:
     return re.sub(r'"region\d+\.', f'"{target.name}.', str(placement.module.script()))
 
 
-def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
+def load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
+    """The model file and its integer form.
+
+    Raises:
+        ModelError: The model cannot be read.
+    """
     from pytest_npu_compat.model import integer_form, onnx_file
 
     path = Path(request.model)
@@ -98,7 +103,7 @@ def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
 
 
 def _analyze(request: AnalysisRequest, target: Target) -> Report:
-    model, program = _load(request)
+    model, program = load(request)
     if not program.operators:
         raise ModelError(
             "nothing-to-judge",
