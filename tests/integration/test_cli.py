@@ -178,7 +178,7 @@ def test_verbose_analyzes_in_this_process(
     def broken(*arguments: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("pytest_npu_compat.run.analysis._load", broken)
+    monkeypatch.setattr("pytest_npu_compat.run.analysis.load", broken)
     assert main(["analyze", "on_npu.onnx", "--verbose"]) == 1
     assert "boom" in capsys.readouterr().out
     assert main(["analyze", "on_npu.onnx"]) == 0
