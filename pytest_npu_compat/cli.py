@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument(
         "--dump-ir", metavar="FILE", help="write the partitioned IRModule of the (only) model"
     )
+    analyze.add_argument(
+        "--estimate", action="store_true", help="estimate time, DRAM traffic and energy too"
+    )
     analyze.add_argument("--verbose", action="store_true", help="log details, tracebacks included")
     analyze.set_defaults(run=_analyze)
     explain = commands.add_parser("explain", help="say what a rule or an operator means")
@@ -121,6 +124,7 @@ def _requests(arguments: argparse.Namespace) -> list[AnalysisRequest]:
             variant=variant or None,
             options=tuple(options.items()),
             inputs=inputs,
+            estimate=arguments.estimate,
         )
         for model in arguments.models
     ]
@@ -181,6 +185,7 @@ def _dump_ir(request: AnalysisRequest, file: Path) -> int:
 def _print_table(reports: Sequence[Report]) -> None:
     import shutil
 
+    from pytest_npu_compat.render.estimates import describe_estimates
     from pytest_npu_compat.render.terminal import report_row, table
     from pytest_npu_compat.render.text import describe
 
@@ -195,6 +200,9 @@ def _print_table(reports: Sequence[Report]) -> None:
     for report in reports:
         print()
         print(describe(report))
+        if report.estimate is not None:
+            print()
+            print(describe_estimates(report))
 
 
 def _explain(arguments: argparse.Namespace) -> int:

@@ -38,6 +38,7 @@ class NpuCompat:
         target: str = "ethos-n78",
         variant: str | None = None,
         inputs: Mapping[str, Sequence[int]] | None = None,
+        estimate: bool = False,
     ) -> Report:
         """Analyzes a model.
 
@@ -46,6 +47,7 @@ class NpuCompat:
             target: Name of the target.
             variant: Variant of the target; its default if None.
             inputs: Shapes that pin open dimensions, by input name.
+            estimate: Whether to estimate time, DRAM traffic and energy, for thresholds on these.
 
         Returns:
             The report; it is not an error if the model cannot be analyzed, but no check of it passes.
@@ -58,7 +60,13 @@ class NpuCompat:
             shown = Path(model)
             return analyze(
                 AnalysisRequest(
-                    str(path), shown.stem, shown.as_posix(), target, variant, inputs=shapes
+                    str(path),
+                    shown.stem,
+                    shown.as_posix(),
+                    target,
+                    variant,
+                    inputs=shapes,
+                    estimate=estimate,
                 )
             )
         name = str(getattr(getattr(model, "graph", None), "name", "")) or "model"
@@ -67,7 +75,9 @@ class NpuCompat:
             path.write_bytes(model.SerializeToString())
             shown_path = f"{name}.onnx"
             return analyze(
-                AnalysisRequest(str(path), name, shown_path, target, variant, inputs=shapes)
+                AnalysisRequest(
+                    str(path), name, shown_path, target, variant, inputs=shapes, estimate=estimate
+                )
             )
 
     def check(self, report: Report, **thresholds: Any) -> None:
@@ -109,5 +119,7 @@ def judge_marker(item: pytest.Item, marker: pytest.Mark) -> None:
         raise ValueError("npu_compat takes keywords: model=… and thresholds by metric")
     subject = NpuCompat(item.path.parent)
     settings = {k: arguments.pop(k) for k in ("target", "variant", "inputs") if k in arguments}
-    report = subject.analyze(arguments.pop("model"), **settings)
+    model = arguments.pop("model")
+    estimate = any(name in METRICS and METRICS[name].estimated for name in arguments)
+    report = subject.analyze(model, estimate=estimate, **settings)
     subject.check(report, **arguments)

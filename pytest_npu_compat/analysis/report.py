@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pytest_npu_compat.analysis.costs import Assumption, Cost, EstimateInfo
+
 __all__ = [
     "SCHEMA_VERSION",
     "Conversion",
@@ -22,7 +24,7 @@ __all__ = [
     "ToolInfo",
 ]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Part = TypeVar("Part")
 
@@ -87,15 +89,19 @@ class MetricValue:
 
     Attributes:
         value: The value in `unit`.
-        unit: ``ratio``, ``count`` or ``bytes``.
+        unit: ``ratio``, ``count``, ``bytes``, ``ms`` or ``x`` (times).
         numerator: Of a ratio, else None.
         denominator: Of a ratio, else None.
+        low: Low end of an estimate, whose nominal value is `value`; else None.
+        high: High end of an estimate, else None.
     """
 
     value: float
     unit: str
     numerator: int | None = None
     denominator: int | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ class OperatorInfo:
         output_shape: As in the file; None for unknown dimensions.
         reasons: Why it is not on the NPU; empty if it is.
         hazards: What the real stack does wrong with it.
+        estimate: What it costs; None unless estimates were asked for.
     """
 
     name: str
@@ -148,6 +155,7 @@ class OperatorInfo:
     output_shape: tuple[int | None, ...]
     reasons: tuple[Reason, ...] = ()
     hazards: tuple[HazardInfo, ...] = ()
+    estimate: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,8 @@ class PartitionInfo:
         outputs: Number of tensors that come out.
         input_bytes: Size of the tensors that go in.
         output_bytes: Size of the tensors that come out.
+        estimate: What calling it costs, without the work of its operators: the invocation and the copies
+            of its tensors; None unless estimates were asked for.
     """
 
     id: int
@@ -171,6 +181,7 @@ class PartitionInfo:
     outputs: int
     input_bytes: int
     output_bytes: int
+    estimate: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +208,8 @@ class Report:
     Attributes:
         status: ``analyzed`` or ``not_analyzable``; in the latter case `metrics` is empty.
         error: Why it is not analyzable, else None.
+        estimate: What is estimated of the model as a whole; None unless asked for.
+        platform: The assumptions of the estimates by name; empty unless asked for.
     """
 
     tool: ToolInfo
@@ -208,6 +221,8 @@ class Report:
     operators: tuple[OperatorInfo, ...] = ()
     partitions: tuple[PartitionInfo, ...] = ()
     qdq_pairs: tuple[Conversion, ...] = ()
+    estimate: EstimateInfo | None = None
+    platform: Mapping[str, Assumption] = field(default_factory=dict)
     schema_version: str = SCHEMA_VERSION
 
     @property
@@ -217,7 +232,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values in the public layout: the same report gives the same bytes."""
-        return {
+        data: dict[str, Any] = {
             "schema_version": self.schema_version,
             "tool": dataclasses.asdict(self.tool),
             "model": dataclasses.asdict(self.model),
@@ -228,10 +243,14 @@ class Report:
                 name: {k: v for k, v in dataclasses.asdict(value).items() if v is not None}
                 for name, value in self.metrics.items()
             },
-            "operators": [_plain(dataclasses.asdict(o)) for o in self.operators],
-            "partitions": [_plain(dataclasses.asdict(p)) for p in self.partitions],
+            "operators": [_part(o) for o in self.operators],
+            "partitions": [_part(p) for p in self.partitions],
             "conversions": {"qdq_pairs": [_plain(dataclasses.asdict(c)) for c in self.qdq_pairs]},
         }
+        if self.estimate is not None:
+            data["estimate"] = _plain(dataclasses.asdict(self.estimate))
+            data["platform"] = {k: dataclasses.asdict(v) for k, v in self.platform.items()}
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Report:
@@ -260,8 +279,10 @@ class Report:
             error=_read(ErrorInfo, data["error"]) if data["error"] else None,
             metrics={name: _read(MetricValue, v) for name, v in data["metrics"].items()},
             operators=tuple(_operator(o) for o in data["operators"]),
-            partitions=tuple(_read(PartitionInfo, p) for p in data["partitions"]),
+            partitions=tuple(_read(PartitionInfo, _with_cost(p)) for p in data["partitions"]),
             qdq_pairs=tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
+            estimate=EstimateInfo.from_dict(data["estimate"]) if "estimate" in data else None,
+            platform={k: _read(Assumption, v) for k, v in data.get("platform", {}).items()},
             schema_version=data["schema_version"],
         )
 
@@ -269,7 +290,20 @@ class Report:
 def _operator(data: Mapping[str, Any]) -> OperatorInfo:
     reasons = tuple(_read(Reason, reason) for reason in data["reasons"])
     hazards = tuple(_read(HazardInfo, hazard) for hazard in data["hazards"])
-    return _read(OperatorInfo, {**data, "reasons": reasons, "hazards": hazards})
+    return _read(OperatorInfo, {**_with_cost(data), "reasons": reasons, "hazards": hazards})
+
+
+def _with_cost(data: Mapping[str, Any]) -> dict[str, Any]:
+    cost = data.get("estimate")
+    return {**data, "estimate": Cost.from_dict(cost) if cost else None}
+
+
+def _part(value: OperatorInfo | PartitionInfo) -> dict[str, Any]:
+    """An operator or partition; without a key for an estimate that was not asked for."""
+    data: dict[str, Any] = _plain(dataclasses.asdict(value))
+    if value.estimate is None:
+        del data["estimate"]
+    return data
 
 
 def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:

@@ -12,8 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.gate.errors import GateError, Position
-from pytest_npu_compat.gate.schema import GateFile, ModelEntry, TargetEntry
+from pytest_npu_compat.gate.platform import ENDS, PlatformError, parse_platform
+from pytest_npu_compat.gate.schema import GateFile, ModelEntry, PlatformEntry, TargetEntry
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
 from pytest_npu_compat.gate.waiver import Waiver
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
@@ -167,6 +169,8 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         return list(ModelEntry.model_fields)
     if where[0] == "targets" and len(where) == 3:
         return list(TargetEntry.model_fields)
+    if where[0] == "platform":
+        return list(PlatformEntry.model_fields) if len(where) == 2 else list(ENDS)
     return ["min", "max", "exactly", "severity"]
 
 
@@ -184,6 +188,7 @@ class _Resolver:
         self.directory = tree.path.resolve().parent
         self.defaults = self._checks(schema.thresholds, ("thresholds",))
         self.targets = self._targets()
+        self.platform = self._platform()
 
     def run(self) -> Gate:
         models: list[ModelChecks] = []
@@ -250,6 +255,15 @@ class _Resolver:
             raise self.tree.error((*where, "variant"), str(error), hint) from error
         return AnalysisRequest("", "", "", name, variant, options)
 
+    def _platform(self) -> Platform:
+        entry = self.schema.platform
+        if entry is None:
+            return Platform()
+        try:
+            return parse_platform(entry.model_dump(exclude_unset=True))
+        except PlatformError as error:
+            raise self.tree.error(("platform", *error.key), error.message, error.hint) from error
+
     def _checks(self, thresholds: dict[str, Any], where: tuple[Any, ...]) -> dict[str, Check]:
         checks = {}
         raw = self._raw(where) if thresholds else {}
@@ -296,6 +310,10 @@ class _Resolver:
                 key=True,
             )
         inputs = tuple((name, tuple(shape)) for name, shape in entry.inputs.items())
+        estimate = any(
+            METRICS[name].estimated and check.threshold.severity != "off"
+            for name, check in merged.items()
+        )
         for path in paths:
             name = entry.name or _stem(path)
             for target in self._chosen(entry, where):
@@ -311,6 +329,8 @@ class _Resolver:
                         variant=base.variant,
                         options=base.options,
                         inputs=inputs,
+                        estimate=estimate,
+                        platform=self.platform if estimate else Platform(),
                     ),
                     checks=checks,
                     line=self.tree.position(where).line,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.metrics import METRICS, Metric
 from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
 from pytest_npu_compat.gate.units import (
     UNIT_SCALES,
@@ -43,7 +43,7 @@ _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 }
 _SHOWN = {">=": "≥", "<=": "≤", "==": "exactly", ">": ">", "<": "<"}
 _QUANTITY = re.compile(
-    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[A-Za-z%×]*)\s*"
+    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[A-Za-zµ%×]*)\s*"
 )
 
 
@@ -234,6 +234,8 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
                 f"{raw} has no unit, and {metric} is a ratio.",
                 _ratio_hint(Fraction(str(raw)), "" if only else ">="),
             )
+        if "" not in UNIT_SCALES[unit] or (METRICS[metric].estimated and not only):
+            raise ThresholdError(f"{raw} says too little of {metric}.", f"Write, say, {example}.")
         if isinstance(raw, float) and not raw.is_integer():
             raise ThresholdError(f"{metric} is a whole number, {raw} is not.", "")
         if raw < 0:
@@ -255,6 +257,11 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
         raise ThresholdError(
             f"{raw!r} does not say whether more or less is meant.",
             f'Write ">= {shown}" (or "== {shown}").',
+        )
+    if not comparison and not only and METRICS[metric].estimated:
+        raise ThresholdError(
+            f"{raw!r} does not say whether more or less is meant; an estimate is never exact.",
+            f'Write "{"<=" if better == "down" else ">="} {raw.strip()}".',
         )
     return Bound(only or comparison or default, limit)
 
@@ -289,7 +296,8 @@ def _ratio_hint(number: Fraction, sign: str) -> str:
 
 def _example(unit: str, better: str) -> str:
     sign = ">=" if better == "up" else "<="
-    return {"ratio": f'"{sign} 96%"', "bytes": f'"{sign} 2 MB"'}.get(unit, f'"{sign} 3"')
+    examples = {"ratio": "96%", "bytes": "2 MB", "ms": "50 ms", "x": "4x"}
+    return f'"{sign} {examples.get(unit, 3)}"'
 
 
 def evaluate(threshold: Threshold, report: Report) -> CheckResult:
@@ -306,7 +314,7 @@ def evaluate(threshold: Threshold, report: Report) -> CheckResult:
         return CheckResult(threshold, report, "not_analyzable", _one_line(message), None)
     value = report.metrics.get(threshold.metric)
     if value is None:
-        message = f"{metric.name} not judged: the model has nothing to divide by"
+        message = _one_line(f"{metric.name} not judged: {_missing(metric, report)}")
         return CheckResult(threshold, report, "not_analyzable", message, None)
     exact = (
         Fraction(value.numerator or 0, value.denominator)
@@ -325,6 +333,22 @@ def evaluate(threshold: Threshold, report: Report) -> CheckResult:
         )
     message = f"{metric.name} {shown}, required {limits or threshold.show()}"
     return CheckResult(threshold, report, "failed" if broken else "passed", message, value)
+
+
+def _missing(metric: Metric, report: Report) -> str:
+    """Why a report of an analyzed model lacks a metric."""
+    if not metric.estimated:
+        return "the model has nothing to divide by"
+    if report.estimate is None:
+        return "the report was made without estimates, or its target has no model of costs"
+    unknown = report.estimate.not_estimable
+    if not unknown:
+        return "there is nothing to estimate"
+    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+    return (
+        f"the cost of {', '.join(unknown[:3])}{more} cannot be told: a shape or what it computes is "
+        "not known before run time"
+    )
 
 
 def offending_kinds(threshold: Threshold, report: Report) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, Report
 from pytest_npu_compat.gate.threshold import CheckResult
+from pytest_npu_compat.render.estimates import describe_estimates
 from pytest_npu_compat.render.names import clean
 
 __all__ = ["describe", "explain_failure", "group_by_reason"]
@@ -30,6 +31,8 @@ def explain_failure(result: CheckResult) -> str:
         lines += ["", *_islands(report)]
     elif explained_by == "hazards":
         lines += ["", *_hazards(report)]
+    elif explained_by == "estimates":
+        lines += ["", describe_estimates(report)]
     else:
         kinds = result.threshold.kinds
         only = [o for o in report.operators if kinds.offends(o)] if kinds else []

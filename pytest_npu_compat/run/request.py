@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from pytest_npu_compat.analysis.platform import Platform
 
 __all__ = ["AnalysisRequest"]
 
@@ -22,6 +24,8 @@ class AnalysisRequest:
         variant: Variant of the target; its default if None.
         options: Options of the target.
         inputs: Shapes that pin the dimensions of graph inputs, as (name, shape) pairs.
+        estimate: Whether the report estimates time, DRAM traffic and energy.
+        platform: The machine that estimates assume.
     """
 
     model: str
@@ -31,6 +35,8 @@ class AnalysisRequest:
     variant: str | None = None
     options: tuple[tuple[str, bool | int], ...] = ()
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    estimate: bool = False
+    platform: Platform = field(default_factory=Platform)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values."""
@@ -42,4 +48,6 @@ class AnalysisRequest:
         fields = dict(data)
         fields["options"] = tuple((str(k), v) for k, v in data["options"])
         fields["inputs"] = tuple((str(k), tuple(v)) for k, v in data["inputs"])
+        if "platform" in fields:
+            fields["platform"] = Platform.from_dict(fields["platform"])
         return cls(**fields)
