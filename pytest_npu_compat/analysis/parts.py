@@ -134,6 +134,8 @@ def pass_seconds(cost: PassCost, platform: Platform) -> float:
     DMA blocks the engines (a stream in stripes of which nothing moves beside them), the engines' cycles
     are added to those of the DMA instead.
     """
+    if cost.joined:
+        return 0.0
     per_cycle = platform.dram_bandwidth / platform.clock
     shares = (1.0, 1.0, 1 - platform.weight_saving)
     pairs = list(zip(cost.streams, shares, strict=True))

@@ -272,6 +272,11 @@ def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, sign: st
         raise ThresholdError(
             f"{raw!r} has no unit, and {metric} is a ratio.", _ratio_hint(Fraction(number), sign)
         )
+    if not suffix and suffix not in scales:
+        example = _example(unit, METRICS[metric].better)
+        raise ThresholdError(
+            f"{raw!r} has no unit, and {metric} needs one.", f"Write, say, {example}."
+        )
     if suffix not in scales:
         known = ", ".join(repr(s) for s in scales if s) or "none"
         raise ThresholdError(

@@ -45,13 +45,16 @@ class PassCost:
         input: Activations that it reads from DRAM.
         output: Activations that it writes to DRAM.
         weights: Encoded weights that it reads, without compression.
+        joined: Whether it is no pass of its own here: it joins the one before and takes no time. Its
+            cycles are those that it needs on its own.
     """
 
     name: str
     mce_cycles: int
-    input: Stream
-    output: Stream
+    input: Stream = Stream()
+    output: Stream = Stream()
     weights: Stream = Stream()
+    joined: bool = False
 
     @property
     def streams(self) -> tuple[Stream, Stream, Stream]:

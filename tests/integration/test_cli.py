@@ -44,7 +44,7 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_of_one_model_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", "half_on_npu.onnx", "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["schema_version"] == "1.0"
+    assert report["schema_version"] == "1.1"
     assert report["status"] == "analyzed"
     assert report["error"] is None
     assert report["model"]["path"] == "half_on_npu.onnx"

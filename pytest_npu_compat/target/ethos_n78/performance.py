@@ -8,10 +8,10 @@ driver stack 23.02. The formulas reproduce its `EstimatePerformance` exactly for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from math import ceil
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from pytest_npu_compat.target.ethos_n78.arithmetic import round_up
 from pytest_npu_compat.target.ethos_n78.operators import (
@@ -20,9 +20,14 @@ from pytest_npu_compat.target.ethos_n78.operators import (
     Clip,
     Concatenate,
     Convolution,
+    Fixed,
     FullyConnected,
+    LeakyRelu,
+    Mean,
     MultiplyConstant,
+    Pool,
     Reinterpret,
+    Requantize,
     Reshape,
     Resize,
     Split,
@@ -51,6 +56,8 @@ class Pass:
         outputs: Output channels that the weights can be divided by; 0 if an output channel needs its
             own input channel alone.
         rows: Input rows that a row of outputs needs.
+        joins: Whether it can join the pass of a convolution before it: ``clamp`` by the engines' own
+            limits and rescaling, ``ple`` as the one operation of the post-processing engine; else empty.
         between: Shape of what it hands to the operator's next pass; None in an operator's last pass.
     """
 
@@ -59,6 +66,7 @@ class Pass:
     weight_bytes: int = 0
     outputs: int = 0
     rows: int = 1
+    joins: Literal["", "clamp", "ple"] = ""
     between: Shape | None = None
 
 
@@ -116,7 +124,7 @@ def _interleave(tensor: Tensor, npu: Capabilities) -> Pass:
         ceil(tensor.width / 2),
         3 * round_up(tensor.channels, npu.sram_banks) + tensor.channels,
     )
-    return Pass("interleave", _depthwise(1, tensor, npu), between=between)
+    return Pass("interleave", _depthwise(1, tensor, npu), joins="ple", between=between)
 
 
 def _weights(channels: int, bytes_per_channel: int) -> int:
@@ -192,7 +200,23 @@ def _(op: Resize, npu: Capabilities) -> tuple[Pass, ...]:
 
 @passes.register
 def _(op: Unary, npu: Capabilities) -> tuple[Pass, ...]:
-    return (_identity(op.input, npu, _NAMES.get(type(op), type(op).__name__.lower())),)
+    return (_identity(op.input, npu, type(op).__name__.lower()),)
 
 
-_NAMES: dict[type, str] = {Clip: "clip"}
+@passes.register(Clip)
+@passes.register(Requantize)
+def _(op: Unary, npu: Capabilities) -> tuple[Pass, ...]:
+    return (replace(_identity(op.input, npu, type(op).__name__.lower()), joins="clamp"),)
+
+
+@passes.register(Fixed)
+@passes.register(LeakyRelu)
+@passes.register(Mean)
+def _(op: Unary, npu: Capabilities) -> tuple[Pass, ...]:
+    return (replace(_identity(op.input, npu, type(op).__name__.lower()), joins="ple"),)
+
+
+@passes.register
+def _(op: Pool, npu: Capabilities) -> tuple[Pass, ...]:
+    work = _identity(op.input, npu, f"{op.kind} pool")
+    return (replace(work, joins="ple") if op.kind == "max" else work,)

@@ -2,8 +2,12 @@
 
 A tensor stays in SRAM if one pass reads it, the very next one, and both passes fit with it. All others
 are written to DRAM once and read by each reader: in NHWC if the CPU makes or reads them, else in the
-NPU's own format. Operators that only move data (concatenation, split, reshape) keep their tensors in
-DRAM and cost nothing else: the passes before write to the right place.
+NPU's own format.
+
+What rescales, limits or post-processes the result of a convolution, as its only reader, joins its pass
+(support_library: McePostProcessOperationNode, FuseOnlyPleOperationNode and McePlePass). Operators that
+only move data (concatenation, split, reshape) keep their tensors in DRAM and cost nothing else: the
+passes before write to the right place.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ class _Stage:
     work: Pass
     reads: tuple[TensorId, ...]
     makes: TensorId
+    post_processes: bool = False
 
 
 def schedule(
@@ -70,13 +75,12 @@ class _Schedule:
             for ref in (*step.inputs, *step.outputs)
         }
         self.in_dram: set[TensorId] = set(leaving)
-        self.stages = [stage for i, step in enumerate(steps) for stage in self._stages(i, step)]
-        self.readers: dict[TensorId, list[int]] = {}
-        for position, stage in enumerate(self.stages):
-            for tensor in stage.reads:
-                self.readers.setdefault(tensor, []).append(position)
         self.costs: list[list[PassCost]] = [[] for _ in steps]
         self.staying: set[TensorId] = set()
+        stages = [stage for i, step in enumerate(steps) for stage in self._stages(i, step)]
+        self.readers = _readers(stages)
+        self.stages = stages if on_chip == "none" else self._joined(stages)
+        self.readers = _readers(self.stages)
 
     def _stages(self, index: int, step: Step) -> list[_Stage]:
         extract = self.operators[step.composite]
@@ -108,6 +112,30 @@ class _Schedule:
         self.in_dram.update(step.inputs, step.outputs)
         outside = [ref for ref in step.inputs if ref not in self.made]
         return [_Stage(index, Pass("copy", 0), (ref,), ref) for ref in outside]
+
+    def _joined(self, stages: Sequence[_Stage]) -> list[_Stage]:
+        """The stages, without those that join the one before."""
+        kept: list[_Stage] = []
+        for stage in stages:
+            if not kept or not self._joins(stage, kept[-1]):
+                kept.append(stage)
+                continue
+            post = kept[-1].post_processes or stage.work.joins == "ple"
+            kept[-1] = replace(kept[-1], makes=stage.makes, post_processes=post)
+            self.costs[stage.step].append(
+                PassCost(stage.work.name, stage.work.mce_cycles, joined=True)
+            )
+        return kept
+
+    def _joins(self, stage: _Stage, before: _Stage) -> bool:
+        return (
+            stage.work.joins != ""
+            and stage.reads == (before.makes,)
+            and len(self.readers[before.makes]) == 1
+            and before.makes not in self.in_dram
+            and before.work.weight_bytes > 0
+            and not before.post_processes
+        )
 
     def run(self) -> tuple[tuple[PassCost, ...], ...]:
         """Plans the passes in order of execution."""
@@ -141,3 +169,11 @@ class _Schedule:
             elements = self.program.type_of(tensor).elements or 0
             return Operand(shape, elements, plain=True)
         return Operand(shape, 0 if self.on_chip == "all" else stored_bytes(shape))
+
+
+def _readers(stages: Sequence[_Stage]) -> dict[TensorId, list[int]]:
+    readers: dict[TensorId, list[int]] = {}
+    for position, stage in enumerate(stages):
+        for tensor in stage.reads:
+            readers.setdefault(tensor, []).append(position)
+    return readers
