@@ -31,6 +31,9 @@ from pytest_npu_compat.gate.threshold import (
 RATIOS = [name for name, metric in METRICS.items() if metric.unit == "ratio"]
 COUNTS = [name for name, metric in METRICS.items() if metric.unit == "count"]
 
+WRITTEN = {"ratio": "%", "ms": " ms", "x": "x"}
+"""Unit of a metric -> what thresholds on it cannot do without."""
+
 
 def report_with(error: ErrorInfo | None = None, **metrics: MetricValue) -> Report:
     return Report(
@@ -372,10 +375,10 @@ def test_shown_bytes_compare_with_their_limit_as_the_exact_ones(value: int, dist
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("text", ["most", "least"])
 def test_model_that_could_not_be_analyzed_never_passes(metric: str, text: str) -> None:
-    unit = "%" if METRICS[metric].unit == "ratio" else ""
+    unit = WRITTEN.get(METRICS[metric].unit, "")
     threshold = parse_threshold(metric, f">= 0{unit}" if text == "most" else f"<= 100{unit}")
     values = {
-        metric: ratio(1, 1) if unit else MetricValue(0, METRICS[metric].unit),
+        metric: ratio(1, 1) if unit == "%" else MetricValue(0, METRICS[metric].unit),
     }
     report = report_with(ErrorInfo("corrupt", "cannot be parsed", "export it again"), **values)
     result = evaluate(threshold, report)
@@ -400,7 +403,7 @@ def test_unanalyzed_report_without_a_reason_does_not_pass() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_missing_metric_never_passes(metric: str) -> None:
-    unit = "%" if METRICS[metric].unit == "ratio" else ""
+    unit = WRITTEN.get(METRICS[metric].unit, "")
     result = evaluate(parse_threshold(metric, f">= 0{unit}"), report_with())
     assert result.status == "not_analyzable"
     assert not result.passed
