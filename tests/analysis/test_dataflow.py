@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from conformance import topologies
 from conformance.sketch import Sketch
@@ -61,7 +63,7 @@ def test_connected_groups_are_a_partition_of_the_calls(name: str) -> None:
         assert not {flow.maker(ref) for ref in flow.reads(group)} & others
     single = [[index] for index in working]
     grown = [flow.touched(single[:count]) for count in range(len(single) + 1)]
-    assert all(before <= after for before, after in zip(grown, grown[1:], strict=False))
+    assert all(before <= after for before, after in itertools.pairwise(grown))
 
 
 def test_size() -> None:

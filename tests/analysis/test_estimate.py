@@ -230,6 +230,8 @@ def test_cpu_island_names_its_operators_and_transfers() -> None:
     islands = {island.operators: island.transfer_bytes for island in facts.estimate.cpu_islands}
     size = 16 * 16 * 16
     assert islands == {("op1", "op2"): 2 * size, ("op4",): size}
+    # the input, both sides of each host operator, and nothing that one convolution made for another
+    assert facts.estimate.cpu_touched_bytes == 6 * size
 
 
 def test_unknown_shape_makes_every_estimate_impossible() -> None:

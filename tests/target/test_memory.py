@@ -89,6 +89,15 @@ def test_weights_or_inputs_that_do_not_fit_are_read_again() -> None:
     assert cost.weights.total % weights == 0
 
 
+@pytest.mark.parametrize(("rows", "stripes"), [(1, 8), (3, 16)])
+def test_overlapping_rows_need_a_third_slot(rows: int, stripes: int) -> None:
+    """8 KiB for each row: 2 + 2 slots of 32 rows fill 1 MiB, 3 + 2 slots need half the rows."""
+    shape = (256, 128, 64)
+    operand = Operand(shape, stored_bytes(shape))
+    (cost,) = plan(Pass("p", 0, rows=rows), [operand], operand, NPU) or ()
+    assert cost.input.stripes == cost.output.stripes == stripes
+
+
 def test_operator_that_no_cut_makes_fit_has_a_plan_all_the_same() -> None:
     shape = (8, 8, 10**6)
     assert plan(
