@@ -10,6 +10,9 @@ const LETTER = 6.4;
 /** The layers of an empty picture. */
 function makeScene(host, model) {
   const scene = { model, runs: runsOf(model.operators), most: d3.max(model.operators, (o) => o.macs) };
+  const pieces = d3.rollup(scene.runs, (runs) => runs.length, (run) => run.partition);
+  // Partitions whose operators do not stand side by side: a line joins their pieces.
+  scene.split = model.partitions.filter((p) => p.first !== null && pieces.get(p.id) > 1);
   const unknown = model.operators.some((operator) => operator.placement === "unknown");
   scene.lanes = { ...LANES, unknown: unknown ? [312, 396] : [300, 300] };
   scene.bottom = scene.lanes.unknown[1];
@@ -99,10 +102,10 @@ function drawWork(scene, x, indices) {
 
 function drawContainers(scene, x, runs) {
   const [top, end] = scene.lanes.npu;
-  const split = scene.model.partitions.filter((p) => p.first !== null && scene.runs.filter((r) => r.partition === p.id).length > 1);
-  scene.containers.selectAll(".link").data(split, (p) => p.id).join("path").attr("class", "link")
+  scene.containers.selectAll(".link").data(scene.split, (p) => p.id).join("path").attr("class", "link")
     .attr("d", (p) => `M${x(p.first)} ${top - 9}H${x(p.last + 1)}`);
-  scene.containers.selectAll(".container").data(runs, (run) => run.start).join("rect").attr("class", "container npu")
+  const far = x(1) - x(0) < SINGLE;
+  scene.containers.selectAll(".container").data(far ? [] : runs, (run) => run.start).join("rect").attr("class", "container npu")
     .attr("x", (run) => x(run.start) + 0.5).attr("width", (run) => Math.max(x(run.end) - x(run.start) - 1, 1))
     .attr("y", top - 3).attr("height", end - top + 6).attr("rx", (run) => (x(run.end) - x(run.start) > 8 ? 4 : 0));
   // A label stays in sight as long as a part of its run is.
