@@ -28,6 +28,7 @@ function say(text) {
 /** `Conv conv_9`, number 12 of 191, where it runs. */
 function describe(model, index) {
   const operator = model.operators[index];
-  const where = operator.placement === "npu" ? `NPU, partition ${operator.partition}` : PAGE.words[operator.placement];
+  const where =
+    operator.placement === "npu" ? `NPU, partition ${operator.partition}` : PAGE.words[operator.placement];
   return `${operator.kind} ${operator.name}, ${index + 1} of ${model.operators.length}, ${where}`;
 }

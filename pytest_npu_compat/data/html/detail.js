@@ -4,7 +4,14 @@
 function showDetail(panel, model, index) {
   const operator = model.operators[index];
   panel.replaceChildren(
-    element("h4", { tabindex: "-1" }, `${index + 1}. `, foreign(operator.kind), " ", element("code", {}, foreign(operator.name))),
+    element(
+      "h4",
+      { tabindex: "-1" },
+      `${index + 1}. `,
+      foreign(operator.kind),
+      " ",
+      element("code", {}, foreign(operator.name)),
+    ),
     element("div", { class: "sides" }, facts(model, operator), findings(model, operator)),
   );
 }
@@ -22,17 +29,27 @@ function facts(model, operator) {
     ["output shape", operator.shape],
     ["MACs", operator.work ?? "none"],
     ...Object.entries(operator.attributes ?? {}).map(([name, value]) => [name, value]),
-    ["partition", partition
-      ? `P${partition.id}: ${partition.operators} operators, in ${partition.inputs}, out ${partition.outputs}` : null],
+    [
+      "partition",
+      partition
+        ? `P${partition.id}: ${partition.operators} operators, in ${partition.inputs}, out ${partition.outputs}`
+        : null,
+    ],
     ["composite", operator.composite ?? null],
     ["alone", alone(operator)],
     ["nodes", operator.nodes ? operator.nodes.join(", ") : null],
     ["baseline", operator.left ? "◆ was on the NPU" : null],
   ];
-  return element("dl", {}, rows.filter(([, value]) => value !== null).flatMap(([name, value]) => [
-    element("dt", {}, foreign(name)),
-    element("dd", {}, typeof value === "string" ? foreign(value) : value),
-  ]));
+  return element(
+    "dl",
+    {},
+    rows
+      .filter(([, value]) => value !== null)
+      .flatMap(([name, value]) => [
+        element("dt", {}, foreign(name)),
+        element("dd", {}, typeof value === "string" ? foreign(value) : value),
+      ]),
+  );
 }
 
 /** The target's verdict on the operator alone, where it is not what the placement already says. */
@@ -43,15 +60,35 @@ function alone(operator) {
 
 function findings(model, operator) {
   const made = [];
-  for (const [css, found] of [["", operator.reasons], ["hazard", operator.hazards]]) {
+  for (const [css, found] of [
+    ["", operator.reasons],
+    ["hazard", operator.hazards],
+  ]) {
     for (const [number, actual] of found ?? []) {
       const rule = model.rules[number];
-      made.push(element("div", { class: `finding ${css}` },
-        element("p", {}, css ? "! hazard " : "", element("code", {}, rule.rule), " ", foreign(rule.message)),
-        element("dl", {},
-          element("dt", {}, "is"), element("dd", {}, foreign(actual)),
-          rule.allowed ? [element("dt", {}, "allowed"), element("dd", {}, foreign(rule.allowed))] : [],
-          element("dt", {}, "what to do"), element("dd", {}, foreign(rule.remedy)))));
+      made.push(
+        element(
+          "div",
+          { class: `finding ${css}` },
+          element(
+            "p",
+            {},
+            css ? "! hazard " : "",
+            element("code", {}, rule.rule),
+            " ",
+            foreign(rule.message),
+          ),
+          element(
+            "dl",
+            {},
+            element("dt", {}, "is"),
+            element("dd", {}, foreign(actual)),
+            rule.allowed ? [element("dt", {}, "allowed"), element("dd", {}, foreign(rule.allowed))] : [],
+            element("dt", {}, "what to do"),
+            element("dd", {}, foreign(rule.remedy)),
+          ),
+        ),
+      );
     }
   }
   if (!made.length) made.push(element("p", { class: "hint" }, "Nothing stands in the way of the NPU."));

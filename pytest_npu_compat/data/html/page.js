@@ -13,14 +13,17 @@ for (const figures of document.querySelectorAll(".figures")) figures.open = fals
 startChecks(document.getElementById("checks-table"));
 
 const waiting = new Set(document.querySelectorAll(".network, .chart"));
-const seen = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting) continue;
-    seen.unobserve(target);
-    waiting.delete(target);
-    start(target);
-  }
-}, { rootMargin: "600px" });
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      seen.unobserve(target);
+      waiting.delete(target);
+      start(target);
+    }
+  },
+  { rootMargin: "600px" },
+);
 for (const holder of waiting) seen.observe(holder);
 
 // A link to an operator chooses it in the picture; without scripts it leads to the table of operators.

@@ -12,7 +12,8 @@ class Picture {
     this.host = figure.querySelector(".picture");
     this.panel = figure.querySelector(".detail");
     this.scene = makeScene(this.host, model);
-    this.zoom = d3.zoom()
+    this.zoom = d3
+      .zoom()
       // The wheel alone scrolls the page.
       .filter((event) => (event.type === "wheel" ? event.ctrlKey || event.metaKey : !event.button))
       .on("zoom", (event) => this.moved(event.transform));
@@ -38,7 +39,10 @@ class Picture {
     const end = Math.min(width - right, gutter + count * WIDEST);
     this.whole = d3.scaleLinear([0, count], [gutter, end]);
     const closest = Math.max(1, CLOSEST / ((end - gutter) / count));
-    const extent = [[gutter, 0], [width - right, this.scene.height]];
+    const extent = [
+      [gutter, 0],
+      [width - right, this.scene.height],
+    ];
     this.zoom.extent(extent).scaleExtent([1, closest]).translateExtent(extent);
     this.overview.resize(width, this.whole);
     this.scene.svg.call(this.zoom.transform, d3.zoomTransform(this.scene.svg.node()));
@@ -54,7 +58,10 @@ class Picture {
   draw() {
     this.frame = undefined;
     drawScene(this.scene, this.x, this.chosen);
-    this.host.setAttribute("aria-activedescendant", this.chosen === null ? "" : `${this.model.id}-${this.chosen}`);
+    this.host.setAttribute(
+      "aria-activedescendant",
+      this.chosen === null ? "" : `${this.model.id}-${this.chosen}`,
+    );
   }
 
   by(factor) {
@@ -73,7 +80,10 @@ class Picture {
     const { gutter, right } = this.scene.lanes;
     const [left, end] = [this.whole(from), this.whole(to)];
     const scale = (this.scene.width - right - gutter) / Math.max(end - left, 1);
-    this.scene.svg.call(this.zoom.transform, d3.zoomIdentity.translate(gutter, 0).scale(scale).translate(-left, 0));
+    this.scene.svg.call(
+      this.zoom.transform,
+      d3.zoomIdentity.translate(gutter, 0).scale(scale).translate(-left, 0),
+    );
   }
 
   choose(index) {
@@ -174,7 +184,8 @@ class Overview {
     this.brush = d3.brushX().on("brush end", (event) => {
       if (!event.sourceEvent) return;
       const [from, to] = event.selection ?? this.whole.range();
-      if (event.selection || event.type === "end") picture.window(this.whole.invert(from), this.whole.invert(to));
+      if (event.selection || event.type === "end")
+        picture.window(this.whole.invert(from), this.whole.invert(to));
     });
     this.holder = this.svg.append("g");
   }
@@ -182,12 +193,22 @@ class Overview {
   resize(width, whole) {
     this.whole = whole;
     this.svg.attr("viewBox", `0 0 ${width} 26`).attr("height", 26);
-    this.strip.selectAll("rect").data(this.picture.scene.runs).join("rect")
-      .attr("class", (run) => run.placement).attr("x", (run) => whole(run.start))
+    this.strip
+      .selectAll("rect")
+      .data(this.picture.scene.runs)
+      .join("rect")
+      .attr("class", (run) => run.placement)
+      .attr("x", (run) => whole(run.start))
       .attr("width", (run) => Math.max(whole(run.end) - whole(run.start), 1))
-      .attr("y", (run) => (run.placement === "npu" ? 5 : 13)).attr("height", 7);
+      .attr("y", (run) => (run.placement === "npu" ? 5 : 13))
+      .attr("height", 7);
     const [left, right] = whole.range();
-    this.holder.call(this.brush.extent([[left, 2], [right, 23]]));
+    this.holder.call(
+      this.brush.extent([
+        [left, 2],
+        [right, 23],
+      ]),
+    );
     // The library makes the holder focusable by its handles only with a mouse; keys act on the picture.
   }
 

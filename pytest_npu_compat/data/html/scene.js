@@ -2,7 +2,15 @@
 // Draws the part of a network that is in view: lanes for the NPU and the CPU, operators from left to right
 // in order of execution. Nothing here remembers anything; `picture.js` says what is in view and chosen.
 
-const LANES = { gutter: 52, right: 16, work: [16, 56], label: 72, npu: [78, 162], arrows: [171, 207], cpu: [216, 300] };
+const LANES = {
+  gutter: 52,
+  right: 16,
+  work: [16, 56],
+  label: 72,
+  npu: [78, 162],
+  arrows: [171, 207],
+  cpu: [216, 300],
+};
 /** From this many pixels per operator on, each is a shape of its own; below, runs of them are. */
 const SINGLE = 4;
 const LETTER = 6.4;
@@ -10,7 +18,11 @@ const LETTER = 6.4;
 /** The layers of an empty picture. */
 function makeScene(host, model) {
   const scene = { model, runs: runsOf(model.operators), most: d3.max(model.operators, (o) => o.macs) };
-  const pieces = d3.rollup(scene.runs, (runs) => runs.length, (run) => run.partition);
+  const pieces = d3.rollup(
+    scene.runs,
+    (runs) => runs.length,
+    (run) => run.partition,
+  );
   // Partitions whose operators do not stand side by side: a line joins their pieces.
   scene.split = model.partitions.filter((p) => p.first !== null && pieces.get(p.id) > 1);
   const unknown = model.operators.some((operator) => operator.placement === "unknown");
@@ -35,8 +47,15 @@ function runsOf(operators) {
   const runs = [];
   operators.forEach((operator, index) => {
     const last = runs.at(-1);
-    if (last && last.placement === operator.placement && last.partition === operator.partition) last.end = index + 1;
-    else runs.push({ start: index, end: index + 1, placement: operator.placement, partition: operator.partition });
+    if (last && last.placement === operator.placement && last.partition === operator.partition)
+      last.end = index + 1;
+    else
+      runs.push({
+        start: index,
+        end: index + 1,
+        placement: operator.placement,
+        partition: operator.partition,
+      });
   });
   return runs;
 }
@@ -51,13 +70,36 @@ function sizeScene(scene, width) {
     scene.clip.attr(name, value);
     scene.plane.attr(name, value);
   }
-  const bands = [["NPU", lanes.npu], ["CPU", lanes.cpu], ["?", lanes.unknown]].filter(([, [top, end]]) => end > top);
-  scene.bands.selectAll("rect").data(bands).join("rect").attr("class", "band")
-    .attr("x", lanes.gutter).attr("width", plot.width)
-    .attr("y", ([, [top]]) => top - 4).attr("height", ([, [top, end]]) => end - top + 8);
+  const bands = [
+    ["NPU", lanes.npu],
+    ["CPU", lanes.cpu],
+    ["?", lanes.unknown],
+  ].filter(([, [top, end]]) => end > top);
+  scene.bands
+    .selectAll("rect")
+    .data(bands)
+    .join("rect")
+    .attr("class", "band")
+    .attr("x", lanes.gutter)
+    .attr("width", plot.width)
+    .attr("y", ([, [top]]) => top - 4)
+    .attr("height", ([, [top, end]]) => end - top + 8);
   const words = [...bands, ["MACs", lanes.work]];
-  scene.bands.selectAll("text").data(words).join("text").attr("class", "lane")
-    .attr("x", 8).attr("y", ([, [top, end]]) => (top + end) / 2 + 4).text(([word]) => word);
+  scene.bands
+    .selectAll(".lane")
+    .data(words)
+    .join("text")
+    .attr("class", "lane")
+    .attr("x", 8)
+    .attr("y", ([, [top, end]]) => (top + end) / 2 + 4)
+    .text(([word]) => word);
+  // What the tallest bar stands for.
+  scene.scale ??= scene.bands
+    .append("text")
+    .attr("class", "scale")
+    .attr("x", 8)
+    .attr("y", lanes.work[1] + 2);
+  scene.scale.text(scene.most ? `≤ ${d3.format(".3~s")(scene.most)}` : "");
 }
 
 /** Draws what is in view. `x` maps an operator's index to pixels. */
@@ -69,7 +111,11 @@ function drawScene(scene, x, chosen) {
   const runs = scene.runs.filter((run) => run.end > from && run.start < to);
   const indices = d3.range(from, to);
   drawWork(scene, x, indices);
-  drawContainers(scene, x, runs.filter((run) => run.placement === "npu"));
+  drawContainers(
+    scene,
+    x,
+    runs.filter((run) => run.placement === "npu"),
+  );
   drawTransfers(scene, x);
   drawRuns(scene, x, step < SINGLE ? runs : []);
   const single = step < SINGLE ? [] : indices;
@@ -96,49 +142,91 @@ function drawWork(scene, x, indices) {
     const height = Math.max(((base - top) * macs) / scene.most, 1);
     paths[placement] += rectangle(x(index), base - height, Math.max(x(index + 1) - x(index) - 1, 1), height);
   }
-  scene.work.selectAll("path").data(Object.entries(paths)).join("path")
-    .attr("class", ([placement]) => placement).attr("d", ([, path]) => path);
+  scene.work
+    .selectAll("path")
+    .data(Object.entries(paths))
+    .join("path")
+    .attr("class", ([placement]) => placement)
+    .attr("d", ([, path]) => path);
 }
 
 function drawContainers(scene, x, runs) {
   const [top, end] = scene.lanes.npu;
-  scene.containers.selectAll(".link").data(scene.split, (p) => p.id).join("path").attr("class", "link")
+  scene.containers
+    .selectAll(".link")
+    .data(scene.split, (p) => p.id)
+    .join("path")
+    .attr("class", "link")
     .attr("d", (p) => `M${x(p.first)} ${top - 9}H${x(p.last + 1)}`);
   const far = x(1) - x(0) < SINGLE;
-  scene.containers.selectAll(".container").data(far ? [] : runs, (run) => run.start).join("rect").attr("class", "container npu")
-    .attr("x", (run) => x(run.start) + 0.5).attr("width", (run) => Math.max(x(run.end) - x(run.start) - 1, 1))
-    .attr("y", top - 3).attr("height", end - top + 6).attr("rx", (run) => (x(run.end) - x(run.start) > 8 ? 4 : 0));
+  scene.containers
+    .selectAll(".container")
+    .data(far ? [] : runs, (run) => run.start)
+    .join("rect")
+    .attr("class", "container npu")
+    .attr("x", (run) => x(run.start) + 0.5)
+    .attr("width", (run) => Math.max(x(run.end) - x(run.start) - 1, 1))
+    .attr("y", top - 3)
+    .attr("height", end - top + 6)
+    .attr("rx", (run) => (x(run.end) - x(run.start) > 8 ? 4 : 0));
   // A label stays in sight as long as a part of its run is.
-  const labels = runs.map((run) => {
-    const left = Math.max(x(run.start), scene.lanes.gutter) + 2;
-    const room = Math.min(x(run.end), scene.width - scene.lanes.right) - left;
-    const long = `P${run.partition} · ${run.end - run.start} operator${run.end - run.start === 1 ? "" : "s"}`;
-    const text = [long, `P${run.partition}`].find((words) => words.length * LETTER < room);
-    return { run, left, text };
-  }).filter((label) => label.text);
-  scene.containers.selectAll(".count").data(labels, (label) => label.run.start).join("text").attr("class", "count")
-    .attr("x", (label) => label.left).attr("y", scene.lanes.label).text((label) => label.text);
+  const labels = runs
+    .map((run) => {
+      const left = Math.max(x(run.start), scene.lanes.gutter) + 2;
+      const room = Math.min(x(run.end), scene.width - scene.lanes.right) - left;
+      const long = `P${run.partition} · ${run.end - run.start} operator${run.end - run.start === 1 ? "" : "s"}`;
+      const text = [long, `P${run.partition}`].find((words) => words.length * LETTER < room);
+      return { run, left, text };
+    })
+    .filter((label) => label.text);
+  scene.containers
+    .selectAll(".count")
+    .data(labels, (label) => label.run.start)
+    .join("text")
+    .attr("class", "count")
+    .attr("x", (label) => label.left)
+    .attr("y", scene.lanes.label)
+    .text((label) => label.text);
 }
 
 /** Where tensors go in, before a partition's first operator, and come out, after its last. */
 function drawTransfers(scene, x) {
-  const marks = scene.model.partitions.filter((p) => p.first !== null).flatMap((p) => [
-    { key: `in ${p.id}`, at: x(p.first), up: true, bytes: p.in },
-    { key: `out ${p.id}`, at: x(p.last + 1), up: false, bytes: p.out },
-  ]).filter((mark) => mark.at > scene.lanes.gutter - 60 && mark.at < scene.width + 60).sort((a, b) => a.at - b.at);
+  const marks = scene.model.partitions
+    .filter((p) => p.first !== null)
+    .flatMap((p) => [
+      { key: `in ${p.id}`, at: x(p.first), up: true, bytes: p.in },
+      { key: `out ${p.id}`, at: x(p.last + 1), up: false, bytes: p.out },
+    ])
+    .filter((mark) => mark.at > scene.lanes.gutter - 60 && mark.at < scene.width + 60)
+    .sort((a, b) => a.at - b.at);
   const [top, end] = scene.lanes.arrows;
   const crowd = marks.length > scene.width / 5;
-  scene.transfers.selectAll(".crowd").data(crowd ? [marks.length] : []).join("text").attr("class", "bytes crowd")
-    .attr("x", scene.lanes.gutter + 8).attr("y", (top + end) / 2 + 4)
+  scene.transfers
+    .selectAll(".crowd")
+    .data(crowd ? [marks.length] : [])
+    .join("text")
+    .attr("class", "bytes crowd")
+    .attr("x", scene.lanes.gutter + 8)
+    .attr("y", (top + end) / 2 + 4)
     .text((count) => `${d3.format(",")(count)} transfers in view: zoom in to see each`);
   if (crowd) marks.length = 0;
   const inset = (mark) => mark.at + (mark.up ? 4 : -4);
-  scene.transfers.selectAll("path").data(marks, (mark) => mark.key).join("path").attr("class", "arrow")
+  scene.transfers
+    .selectAll("path")
+    .data(marks, (mark) => mark.key)
+    .join("path")
+    .attr("class", "arrow")
     .attr("d", (mark) => {
       const [tip, tail, back] = mark.up ? [top, end, 7] : [end, top, -7];
       return `M${inset(mark)} ${tail}V${tip + back}M${inset(mark)} ${tip}l3.5 ${back}h-7z`;
     });
-  for (const up of [true, false]) labelTransfers(scene, marks.filter((mark) => mark.up === up), inset, up);
+  for (const up of [true, false])
+    labelTransfers(
+      scene,
+      marks.filter((mark) => mark.up === up),
+      inset,
+      up,
+    );
 }
 
 /** Bytes beside the arrows, those that go in above those that come out, where they fit. */
@@ -155,9 +243,15 @@ function labelTransfers(scene, marks, inset, up) {
     free = left + length + 8;
     labels.push({ key: mark.key, text: mark.bytes, at: up ? left : left + length });
   });
-  scene.transfers.selectAll(up ? ".in" : ".out").data(labels, (label) => label.key).join("text")
-    .attr("class", `bytes ${up ? "in" : "out"}`).attr("text-anchor", up ? "start" : "end")
-    .attr("x", (label) => label.at).attr("y", up ? top + 11 : end - 3).text((label) => label.text);
+  scene.transfers
+    .selectAll(up ? ".in" : ".out")
+    .data(labels, (label) => label.key)
+    .join("text")
+    .attr("class", `bytes ${up ? "in" : "out"}`)
+    .attr("text-anchor", up ? "start" : "end")
+    .attr("x", (label) => label.at)
+    .attr("y", up ? top + 11 : end - 3)
+    .text((label) => label.text);
 }
 
 /** Far away: one path per placement. Islands are never thinner than a pixel and a half. */
@@ -165,28 +259,56 @@ function drawRuns(scene, x, runs) {
   const paths = { npu: "", cpu: "", unknown: "" };
   for (const run of runs) {
     const [top, end] = scene.lanes[run.placement];
-    paths[run.placement] += rectangle(x(run.start), top, Math.max(x(run.end) - x(run.start) - 0.5, 1.5), end - top);
+    paths[run.placement] += rectangle(
+      x(run.start),
+      top,
+      Math.max(x(run.end) - x(run.start) - 0.5, 1.5),
+      end - top,
+    );
   }
-  scene.blocks.selectAll("path.run").data(Object.entries(paths)).join("path")
-    .attr("class", ([placement]) => `run block ${placement}`).attr("d", ([, path]) => path);
+  scene.blocks
+    .selectAll("path.run")
+    .data(Object.entries(paths))
+    .join("path")
+    .attr("class", ([placement]) => `run block ${placement}`)
+    .attr("d", ([, path]) => path);
 }
 
 function drawBlocks(scene, x, step, indices, chosen) {
   const { model, lanes } = scene;
   const place = (index) => lanes[model.operators[index].placement];
   const gap = step > 10 ? 2 : 1;
-  const made = scene.blocks.selectAll("g").data(indices, (index) => index).join((enter) => {
-    const group = enter.append("g").attr("role", "option").attr("id", (i) => `${model.id}-${i}`)
-      .attr("aria-setsize", model.operators.length).attr("aria-posinset", (i) => i + 1)
-      .attr("aria-label", (i) => describe(model, i));
-    group.append("rect").attr("class", (i) => `block ${model.operators[i].placement}`);
-    return group;
-  });
-  made.attr("aria-selected", (i) => String(i === chosen)).attr("transform", (i) => `translate(${x(i).toFixed(2)} 0)`);
-  made.select("rect").attr("x", gap / 2).attr("width", Math.max(step - gap, 1.5)).attr("rx", step > 10 ? 2 : 0)
-    .attr("y", (i) => place(i)[0]).attr("height", (i) => place(i)[1] - place(i)[0]);
-  made.selectAll("text").data((i) => captions(model.operators[i], step, place(i))).join("text")
-    .attr("class", (line) => line.css).attr("transform", (line) => line.at).attr("text-anchor", (line) => line.anchor ?? null)
+  const made = scene.blocks
+    .selectAll("g")
+    .data(indices, (index) => index)
+    .join((enter) => {
+      const group = enter
+        .append("g")
+        .attr("role", "option")
+        .attr("id", (i) => `${model.id}-${i}`)
+        .attr("aria-setsize", model.operators.length)
+        .attr("aria-posinset", (i) => i + 1)
+        .attr("aria-label", (i) => describe(model, i));
+      group.append("rect").attr("class", (i) => `block ${model.operators[i].placement}`);
+      return group;
+    });
+  made
+    .attr("aria-selected", (i) => String(i === chosen))
+    .attr("transform", (i) => `translate(${x(i).toFixed(2)} 0)`);
+  made
+    .select("rect")
+    .attr("x", gap / 2)
+    .attr("width", Math.max(step - gap, 1.5))
+    .attr("rx", step > 10 ? 2 : 0)
+    .attr("y", (i) => place(i)[0])
+    .attr("height", (i) => place(i)[1] - place(i)[0]);
+  made
+    .selectAll("text")
+    .data((i) => captions(model.operators[i], step, place(i)))
+    .join("text")
+    .attr("class", (line) => line.css)
+    .attr("transform", (line) => line.at)
+    .attr("text-anchor", (line) => line.anchor ?? null)
     .text((line) => line.text);
 }
 
@@ -200,18 +322,32 @@ function captions(operator, step, [top, end]) {
     if (step >= 84) lines.push({ css: "small", at: `translate(7 ${top + 48})`, text: fit(operator.name) });
   } else if (step >= 13) {
     const text = shorten(operator.kind, Math.floor((end - top - 14) / LETTER));
-    lines.push({ css: "kind", at: `translate(${step / 2 + 4} ${end - (operator.left ? 13 : 5)}) rotate(-90)`, text });
+    lines.push({
+      css: "kind",
+      at: `translate(${step / 2 + 4} ${end - (operator.left ? 13 : 5)}) rotate(-90)`,
+      text,
+    });
   }
-  if (operator.hazards) lines.push({ css: "alarm", anchor: "middle", at: `translate(${step / 2} ${top + 8})`, text: "!" });
-  if (operator.left) lines.push({ css: "alarm", anchor: "middle", at: `translate(${step / 2} ${end + 4})`, text: "◆" });
+  if (operator.hazards)
+    lines.push({ css: "alarm", anchor: "middle", at: `translate(${step / 2} ${top + 8})`, text: "!" });
+  if (operator.left)
+    lines.push({ css: "alarm", anchor: "middle", at: `translate(${step / 2} ${end + 4})`, text: "◆" });
   return lines;
 }
 
 function drawChoice(scene, x, step, chosen) {
   const data = chosen === null ? [] : ["chosen-halo", "chosen"];
   const [top, end] = chosen === null ? [0, 0] : scene.lanes[scene.model.operators[chosen].placement];
-  scene.choice.selectAll("rect").data(data).join("rect").attr("class", (css) => css)
-    .attr("x", x(chosen ?? 0) - 1).attr("width", Math.max(step, 3) + 2).attr("y", top - 2).attr("height", end - top + 4).attr("rx", 3);
+  scene.choice
+    .selectAll("rect")
+    .data(data)
+    .join("rect")
+    .attr("class", (css) => css)
+    .attr("x", x(chosen ?? 0) - 1)
+    .attr("width", Math.max(step, 3) + 2)
+    .attr("y", top - 2)
+    .attr("height", end - top + 4)
+    .attr("rx", 3);
 }
 
 function drawAxis(scene, x, from, to, step) {
@@ -219,8 +355,13 @@ function drawAxis(scene, x, from, to, step) {
   const every = Math.max(1, Math.round(d3.tickStep(from, to, count)));
   const ticks = d3.range(from, to).filter((index) => index === 0 || (index + 1) % every === 0);
   const shown = ticks.filter((index, i) => i !== 0 || ticks.length < 2 || x(ticks[1]) - x(index) > 24);
-  scene.axis.attr("transform", `translate(0 ${scene.bottom + 4})`)
-    .call(d3.axisBottom(d3.scaleLinear([from, to], [x(from), x(to)])).tickValues(shown).tickFormat((index) => index + 1).tickSizeOuter(0));
+  scene.axis.attr("transform", `translate(0 ${scene.bottom + 4})`).call(
+    d3
+      .axisBottom(d3.scaleLinear([from, to], [x(from), x(to)]))
+      .tickValues(shown)
+      .tickFormat((index) => index + 1)
+      .tickSizeOuter(0),
+  );
   scene.axis.selectAll(".tick").each(function (index) {
     d3.select(this).attr("transform", `translate(${x(index) + step / 2} 0)`);
   });
