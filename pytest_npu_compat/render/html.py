@@ -22,13 +22,25 @@ from markupsafe import Markup
 from pytest_npu_compat import __version__
 from pytest_npu_compat.gate.outcome import GateRun
 from pytest_npu_compat.render.html_data import MAX_NAME, bytes_text, model_data, shape_text
-from pytest_npu_compat.render.html_view import PLACEMENTS, STATUSES, page_view, placement_of
+from pytest_npu_compat.render.html_figures import PLACEMENTS, placement_of
+from pytest_npu_compat.render.html_view import STATUSES, page_view
 from pytest_npu_compat.render.names import clean
 
 __all__ = ["to_html"]
 
-SCRIPTS = ("base.js", "checks.js", "charts.js", "detail.js", "scene.js", "picture.js", "page.js")
+SCRIPTS = (
+    "base.js",
+    "checks.js",
+    "charts.js",
+    "detail.js",
+    "blocks.js",
+    "scene.js",
+    "picture.js",
+    "page.js",
+)
 """Of ``data/html``, in the order in which they need each other."""
+STYLES = ("colours.css", "page.css", "tables.css", "picture.css", "media.css")
+"""Of ``data/html``, in the order in which they overrule each other."""
 MAX_TEXT = 2000
 MAX_ROWS = 20_000
 """Operators of a run in static tables; beyond, these list only what is not on the NPU or has hazards."""
@@ -52,7 +64,7 @@ def to_html(run: GateRun) -> str:
         notes=sorted(run.notes, key=lambda note: note.level != "error"),
         data=[model_data(model) for model in view.models],
         all_rows=sum(len(m.report.operators) for m in view.models) <= MAX_ROWS,
-        style=Markup(_asset("page.css")),  # noqa: S704 # our own file
+        style=Markup("".join(map(_asset, STYLES))),  # noqa: S704 # our own files
         libraries=libraries,
         scripts=scripts,
         policy=_policy([*(library["script"] for library in libraries), *scripts]),

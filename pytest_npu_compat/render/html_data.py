@@ -14,7 +14,8 @@ from pytest_npu_compat.analysis.report import (
     Report,
 )
 from pytest_npu_compat.gate.units import format_value
-from pytest_npu_compat.render.html_view import PLACEMENTS, ModelView, placement_of
+from pytest_npu_compat.render.html_figures import PLACEMENTS, placement_of
+from pytest_npu_compat.render.html_view import ModelView
 from pytest_npu_compat.render.names import clean
 
 __all__ = ["MAX_NAME", "bytes_text", "model_data", "shape_text"]

@@ -5,28 +5,25 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_npu_compat.analysis.comparison import Comparison, MetricChange, compare
-from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import HazardInfo, MetricValue, OperatorInfo, Reason, Report
+from pytest_npu_compat.analysis.comparison import Comparison, compare
+from pytest_npu_compat.analysis.report import HazardInfo, OperatorInfo, Reason, Report
 from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
-from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.render.html_figures import (
+    PLACEMENTS,
+    KindRow,
+    MetricRow,
+    ShareBar,
+    kinds_of,
+    metrics_of,
+    placement_of,
+    shares_of,
+)
 from pytest_npu_compat.render.text import group_by_reason
 
-__all__ = [
-    "PLACEMENTS",
-    "STATUSES",
-    "KindRow",
-    "MetricRow",
-    "ModelView",
-    "PageView",
-    "ShareBar",
-    "page_view",
-    "placement_of",
-    "verdict",
-]
+__all__ = ["STATUSES", "ModelView", "PageView", "page_view", "verdict"]
 
 STATUSES: Mapping[Status, tuple[str, str]] = {
     "not_analyzable": ("‼", "not analyzable"),
@@ -38,63 +35,6 @@ STATUSES: Mapping[Status, tuple[str, str]] = {
 }
 """Mark and word of each status, the worst first: colour is never the only signal."""
 
-PLACEMENTS: Mapping[str, str] = {"npu": "NPU", "cpu": "CPU", "unknown": "unknown"}
-"""Placement -> its word, in the order in which they are shown."""
-
-
-@dataclass(frozen=True)
-class MetricRow:
-    """A metric of one model.
-
-    Attributes:
-        name: Of the metric.
-        definition: What it counts.
-        better: ``up`` or ``down``.
-        value: With what it was computed from; ``no value`` if there is none.
-        check: The gate's check on it, None if the gate does not judge it.
-        before: The baseline's value if it differs, else empty.
-        change: ``worse`` or ``better`` if it differs, else empty.
-    """
-
-    name: str
-    definition: str
-    better: str
-    value: str
-    check: Outcome | None
-    before: str = ""
-    change: str = ""
-
-
-@dataclass(frozen=True)
-class KindRow:
-    """Operators of one kind: how many and how much work, by placement."""
-
-    kind: str
-    count: Mapping[str, int]
-    macs: Mapping[str, int]
-
-    @property
-    def operators(self) -> int:
-        """All of them, wherever they run."""
-        return sum(self.count.values())
-
-
-@dataclass(frozen=True)
-class ShareBar:
-    """What part of something has one placement.
-
-    Attributes:
-        of: What is shared out: ``operators`` or ``MACs``.
-        placement: ``npu``, ``cpu`` or ``unknown``.
-        share: From 0 to 1.
-        text: The same in words: ``97.4% (152/156)``.
-    """
-
-    of: str
-    placement: str
-    share: float
-    text: str
-
 
 @dataclass(frozen=True)
 class ModelView:
@@ -103,6 +43,7 @@ class ModelView:
     Attributes:
         id: Of its section in the page.
         key: As in `GateRun.reports`.
+        name: ``detector[ethos-n78]``; the whole key if another gate file has one of that name.
         status: The worst of its checks; None if none judged it.
         report: What was found.
         outcomes: Its checks.
@@ -115,6 +56,7 @@ class ModelView:
 
     id: str
     key: str
+    name: str
     status: Status | None
     report: Report
     outcomes: tuple[Outcome, ...]
@@ -123,11 +65,6 @@ class ModelView:
     shares: tuple[ShareBar, ...]
     groups: Sequence[tuple[str, Reason, list[OperatorInfo]]]
     comparison: Comparison | None
-
-    @property
-    def name(self) -> str:
-        """``detector[ethos-n78]``; with the gate file if the page is of several."""
-        return self.key.partition("::")[2] or self.key
 
     @functools.cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -190,11 +127,6 @@ class PageView:
         return any(o.baseline for o in self.outcomes)
 
 
-def placement_of(operator: OperatorInfo) -> str:
-    """One of `PLACEMENTS`; a report of a later version may know more."""
-    return operator.placement if operator.placement in PLACEMENTS else "unknown"
-
-
 def page_view(run: GateRun) -> PageView:
     """Prepares a run for the page."""
     order = list(STATUSES)
@@ -209,13 +141,18 @@ def page_view(run: GateRun) -> PageView:
 
     keys = sorted(run.reports, key=badness)
     found = Counter(o.status for o in outcomes)
+    short = {key: key.partition("::")[2] or key for key in keys}
+    shared = Counter(short.values())
+    names = {key: name if shared[name] == 1 else key for key, name in short.items()}
     return PageView(
         run.passed,
         verdict(run),
         {status: found[status] for status in order if found[status]},
         outcomes,
         tuple(
-            _model(f"m{number}", key, run.reports[key], by_key[key], run.baselines.get(key))
+            _model(
+                f"m{number}", key, names[key], run.reports[key], by_key[key], run.baselines.get(key)
+            )
             for number, key in enumerate(keys, 1)
         ),
     )
@@ -254,77 +191,25 @@ def _number(count: int, noun: str) -> str:
 
 
 def _model(
-    id_: str, key: str, report: Report, outcomes: Sequence[Outcome], baseline: Report | None
+    id_: str,
+    key: str,
+    name: str,
+    report: Report,
+    outcomes: Sequence[Outcome],
+    baseline: Report | None,
 ) -> ModelView:
     comparison = compare(baseline, report) if baseline else None
     statuses = {o.status for o in outcomes}
     return ModelView(
         id_,
         key,
+        name,
         next((status for status in STATUSES if status in statuses), None),
         report,
         tuple(outcomes),
-        tuple(_metrics(report, outcomes, comparison)),
-        tuple(_kinds(report.operators)),
-        tuple(_shares(report.operators)),
+        tuple(metrics_of(report, outcomes, comparison)),
+        tuple(kinds_of(report.operators)),
+        tuple(shares_of(report.operators)),
         group_by_reason(report.operators),
         comparison,
     )
-
-
-def _metrics(
-    report: Report, outcomes: Sequence[Outcome], comparison: Comparison | None
-) -> Iterator[MetricRow]:
-    checks = {o.metric: o for o in outcomes}
-    moved = {change.name: change for change in comparison.metrics} if comparison else {}
-    for name, metric in METRICS.items():
-        value, change = report.metrics.get(name), moved.get(name)
-        if value is None and name not in checks and change is None:
-            continue
-        yield MetricRow(
-            name,
-            metric.definition,
-            metric.better,
-            _text(value, metric.of),
-            checks.get(name),
-            _text(change.before, metric.of) if change else "",
-            _direction(change) if change else "",
-        )
-
-
-def _text(value: MetricValue | None, of: str) -> str:
-    return "no value" if value is None else format_value(value, of=of)
-
-
-def _direction(change: MetricChange) -> str:
-    if change.before is None:
-        return "new"
-    return "worse" if change.worse else "better"
-
-
-def _kinds(operators: Sequence[OperatorInfo]) -> Iterator[KindRow]:
-    found = Counter(o.kind for o in operators)
-    counts = Counter((o.kind, placement_of(o)) for o in operators)
-    macs: Counter[tuple[str, str]] = Counter()
-    for operator in operators:
-        macs[operator.kind, placement_of(operator)] += operator.macs
-    for kind in sorted(found, key=lambda kind: (-found[kind], kind)):
-        yield KindRow(
-            kind,
-            {placement: counts[kind, placement] for placement in PLACEMENTS},
-            {placement: macs[kind, placement] for placement in PLACEMENTS},
-        )
-
-
-def _shares(operators: Sequence[OperatorInfo]) -> Iterator[ShareBar]:
-    placed = Counter(placement_of(o) for o in operators)
-    macs: Counter[str] = Counter()
-    for operator in operators:
-        macs[placement_of(operator)] += operator.macs
-    for of, parts in (("operators", placed), ("MACs", macs)):
-        total = sum(parts.values())
-        for placement in PLACEMENTS:
-            if parts[placement]:
-                share = parts[placement] / total
-                value = MetricValue(share, "ratio", parts[placement], total)
-                yield ShareBar(of, placement, share, format_value(value))

@@ -210,6 +210,15 @@ def test_any_name_is_kept_out_of_the_markup(name: str) -> None:
     assert len(page.data) == 1
 
 
+def test_models_of_one_name_are_told_apart_by_their_gate_file() -> None:
+    run = html_runs.run_of(html_runs.report(html_runs.operator("a")))
+    assert [m.name for m in page_view(run).models] == ["m[ethos-n78]"]
+    (report,) = run.reports.values()
+    keys = ("a.yaml::m[ethos-n78]", "b.yaml::m[ethos-n78]")
+    both = page_view(GateRun(run.outcomes, dict.fromkeys(keys, report)))
+    assert tuple(m.name for m in both.models) == keys
+
+
 def test_placement_of_a_later_version_is_unknown() -> None:
     report = html_runs.report(html_runs.operator("a", "dsp"))
     data = Page(to_html(html_runs.run_of(report))).data
