@@ -7,7 +7,7 @@ is found.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--npu-strict-waivers",
         action="store_true",
         help="fail a full run in which a waiver had nothing to excuse",
+    )
+    group.addoption(
+        "--npu-no-cache",
+        action="store_true",
+        help="analyze every model again, and keep no results for the next run",
     )
 
 
@@ -82,10 +87,18 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     from pytest_npu_compat.collection import ANALYSES, Analyses, GateYaml
 
-    parent.config.stash.setdefault(ANALYSES, Analyses())
+    parent.config.stash.setdefault(ANALYSES, Analyses(_cache_directory(parent.config)))
     selection = parent.config.stash.get(SELECTION, None)
     asked = selection.asked(file_path) if selection else {}
     return GateYaml.from_parent(parent, path=file_path, asked=asked)
+
+
+def _cache_directory(config: pytest.Config) -> Callable[[], Path] | None:
+    """What makes the directory for results of earlier runs; pytest's `--cache-clear` empties it."""
+    cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
+    if cache is None or config.getoption("--npu-no-cache"):
+        return None
+    return lambda: Path(cache.mkdir("npu-compat"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -130,7 +143,12 @@ def pytest_runtest_makereport(
         from pytest_npu_compat.render.terminal import report_row
 
         warned = str(int(report.passed and not result.passed))
-        setattr(report, _ROW, {**report_row(item.checks.id, result.report), "warned": warned})
+        row = report_row(item.checks.id, result.report)
+        setattr(
+            report,
+            _ROW,
+            {**row, "warned": warned, "recalled": int(getattr(item, "recalled", False))},
+        )
         setattr(report, WAIVER, getattr(item, "waiver_use", None))
     return report
 
@@ -157,6 +175,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
             known["failed"] += outcome == "failed"
             known["waived"] += outcome == "xfailed"
             known["warnings"] += int(row["warned"])
+            known["recalled"] = min(known["recalled"], row["recalled"])
     if not rows:
         return
     from pytest_npu_compat.render.terminal import table
@@ -166,6 +185,10 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     width = shutil.get_terminal_size().columns
     for line in table(shown, width):
         terminalreporter.write_line(line)
+    recalled = sum(row["recalled"] for row in rows.values())
+    if recalled:
+        note = f"{recalled} of {len(rows)} analyses from cache (--npu-no-cache makes them again)"
+        terminalreporter.write_line(note)
     watch = terminalreporter.config.pluginmanager.get_plugin(_WATCH)
     if watch is None:
         return
