@@ -15,9 +15,14 @@ from rich.text import Text
 
 from pytest_npu_compat import analyze
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.commands.report import compatibility_report
 from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.render.gate_reference import gate_reference_page
 from pytest_npu_compat.render.rules import supported_operators_page
 from pytest_npu_compat.render.schema import gate_schema, report_schema
+from pytest_npu_compat.run import AnalysisRequest
+from pytest_npu_compat.run import analyze as run
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -86,6 +91,57 @@ def v3_table() -> str:
     return "\n".join(lines)
 
 
+def v3_requests() -> list[AnalysisRequest]:
+    """The V3 family, the models in the order of the report."""
+    paths = [f"examples/v3/models/{name}.onnx" for name in PUBLISHED]
+    return [AnalysisRequest(str(ROOT / path), Path(path).stem, path) for path in paths]
+
+
+def v3_report(language: str) -> str:
+    """The compatibility report of the V3 family. It has no date: it would change every day."""
+    return compatibility_report(v3_requests(), language)[0]
+
+
+def v3_figures() -> str:
+    """Figures of the report beside those of the run."""
+    reports = {request.name: run(request) for request in v3_requests()}
+    relu, leaky = reports["level3_relu"], reports["level3_leaky"]
+
+    def count(report: Report, metric: str) -> str:
+        return format_value(report.metrics[metric])
+
+    def placed(report: Report, kind: str) -> str:
+        kinds = [o for o in report.operators if o.kind == kind]
+        return f"{sum(o.placement == 'npu' for o in kinds)} of {len(kinds)}"
+
+    def functions(metric: str) -> int:
+        both = (report.metrics["npu_function_ratio"] for report in (relu, leaky))
+        relu_count, leaky_count = (getattr(value, metric) for value in both)
+        return int(relu_count - leaky_count)
+
+    best = reports["level2_relu"]
+    rows = [
+        ("Level 2 ReLU: NPU functions of all", "104 of 105", _of(best, "npu_function_ratio")),
+        ("Level 2 ReLU: NPU ratio", "99.0% of functions", _of(best, "npu_ratio") + " operators"),
+        ("Level 3: NPU functions, ReLU minus LeakyReLU", "56", str(functions("numerator"))),
+        ("Level 2 ReLU: operators", "2,171", str(len(best.operators))),
+        ("Level 2 ReLU: convolutions", "791", placed(best, "Conv").split()[-1]),
+        ("Level 3 LeakyReLU: operators", "1,678", str(len(leaky.operators))),
+        ("Level 3 LeakyReLU: LeakyReLU on the NPU", "none of 402", placed(leaky, "LeakyRelu")),
+        ("Level 3 LeakyReLU: Q/DQ pairs on the CPU", "402", count(leaky, "cpu_qdq_pairs")),
+        ("LeakyReLU: operators of the Q/DQ pairs", "1,206", count(leaky, "conversion_operators")),
+        ("Level 2 ReLU: slices on the NPU", "75 (supported)", placed(best, "Slice")),
+        ("Level 3 ReLU: max pools on the NPU", "some on the CPU", placed(relu, "MaxPool")),
+    ]
+    lines = ["| figure | the original | this run |", "| --- | --- | --- |"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def _of(report: Report, metric: str) -> str:
+    value = report.metrics[metric]
+    return f"{value.numerator} of {value.denominator}"
+
+
 def replace_generated(path: Path, text: str) -> None:
     """Replaces what stands between a page's two markers."""
     page = path.read_text(encoding="utf-8")
@@ -114,6 +170,7 @@ def failing_gate_picture() -> str:
 def main() -> None:
     """Writes all generated pages."""
     (HERE / "ethos-n78-operators.md").write_text(supported_operators_page(), encoding="utf-8")
+    (HERE / "gate-file.md").write_text(gate_reference_page(), encoding="utf-8")
     (HERE / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     for name, schema in (("npu-compat", gate_schema()), ("report", report_schema())):
         text = json.dumps(schema, indent=2) + "\n"
@@ -121,6 +178,8 @@ def main() -> None:
             (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
     (HERE / "failing-gate.svg").write_text(failing_gate_picture(), encoding="utf-8")
     replace_generated(ROOT / "examples" / "v3" / "README.md", v3_table())
+    replace_generated(HERE / "v3-report.md", v3_figures())
+    (HERE / "v3-report.ko.md").write_text(v3_report("ko"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,13 +26,15 @@ from _pytest._code.code import (
 )
 
 if TYPE_CHECKING:
+    from pytest_npu_compat.analysis.comparison import Comparison
     from pytest_npu_compat.analysis.report import Report
+    from pytest_npu_compat.gate.evaluation import CheckResult
     from pytest_npu_compat.gate.loading import Check, ModelChecks
-    from pytest_npu_compat.gate.threshold import CheckResult
+    from pytest_npu_compat.gate.outcome import Outcome
     from pytest_npu_compat.run import AnalysisRequest
     from pytest_npu_compat.run.cache import Cache
 
-__all__ = ["Analyses", "CheckItem", "GateYaml", "NpuCompatWarning"]
+__all__ = ["Analyses", "CheckItem", "GateYaml", "NpuCompatWarning", "relative"]
 
 
 class NpuCompatWarning(UserWarning):
@@ -43,12 +45,12 @@ class CheckFailedError(Exception):
     """A check that does not hold.
 
     Args:
-        result: What was demanded and found.
+        outcome: What was demanded and found.
     """
 
-    def __init__(self, result: CheckResult) -> None:
-        super().__init__(result.message)
-        self.result = result
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
 
 
 @dataclass
@@ -99,11 +101,26 @@ ANALYSES: pytest.StashKey[Analyses] = pytest.StashKey()
 
 
 class GateYaml(pytest.File):
-    """A gate file."""
+    """A gate file.
 
-    def __init__(self, *, asked: Mapping[str, set[str]], **kwargs: Any) -> None:
+    Args:
+        asked: Names of the checks that were asked for, by model and target.
+        baseline: Taken instead of the baseline that the file names.
+        updating: Whether the baseline is being written.
+    """
+
+    def __init__(
+        self,
+        *,
+        asked: Mapping[str, set[str]],
+        baseline: Path | None = None,
+        updating: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.asked = asked
+        self.baseline = baseline
+        self.updating = updating
 
     def collect(self) -> Iterator[pytest.Collector]:
         """One collector for each model and target.
@@ -115,22 +132,47 @@ class GateYaml(pytest.File):
         from pytest_npu_compat.gate.loading import load_gate
 
         try:
-            gate = load_gate(self.path)
+            gate = load_gate(self.path, self.baseline, use="write" if self.updating else "read")
         except GateError as error:
-            raise self.CollectError(error.render(_relative(self.path))) from None
+            raise self.CollectError(error.render(relative(self.path))) from None
         for checks in gate.models:
+            accepted = None if self.updating else gate.accepted.get(checks.id)
+            asked = self.asked.get(checks.id, set())
             yield ModelCollector.from_parent(
-                self, name=checks.id, checks=checks, asked=self.asked.get(checks.id, set())
+                self, name=checks.id, checks=checks, accepted=accepted, asked=asked
             )
 
 
 class ModelCollector(pytest.Collector):
-    """One model on one target. Its checks share one analysis."""
+    """One model on one target. Its checks share one analysis.
 
-    def __init__(self, *, checks: ModelChecks, asked: set[str], **kwargs: Any) -> None:
+    Args:
+        checks: What must hold of it.
+        accepted: Its report in the baseline, None if it is not compared.
+        asked: Names of the checks that were asked for, none for all.
+    """
+
+    def __init__(
+        self, *, checks: ModelChecks, accepted: Report | None, asked: set[str], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.checks = checks
+        self.accepted = accepted
         self.asked = asked
+
+    @functools.cached_property
+    def report(self) -> Report:
+        """The report of the model."""
+        return self.config.stash[ANALYSES].get(self.checks.request)
+
+    @functools.cached_property
+    def comparison(self) -> Comparison | None:
+        """With the baseline; None if the model is not in it."""
+        if self.accepted is None:
+            return None
+        from pytest_npu_compat.analysis.comparison import compare
+
+        return compare(self.accepted, self.report)
 
     def collect(self) -> Iterator[pytest.Item]:
         """One item for each threshold.
@@ -153,14 +195,18 @@ class CheckItem(pytest.Item):
     def __init__(self, *, check: Check, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.check = check
-        self.result: CheckResult | None = None
+        self.outcome: Outcome | None = None
+
+    @property
+    def model(self) -> ModelCollector:
+        """The model and target it belongs to."""
+        assert isinstance(self.parent, ModelCollector)
+        return self.parent
 
     @property
     def checks(self) -> ModelChecks:
-        """The model and target it belongs to."""
-        parent = self.parent
-        assert isinstance(parent, ModelCollector)
-        return parent.checks
+        """What must hold of its model on its target."""
+        return self.model.checks
 
     def runtest(self) -> None:
         """Judges the model.
@@ -168,34 +214,27 @@ class CheckItem(pytest.Item):
         Raises:
             CheckFailedError: The threshold does not hold, or the model cannot be analyzed.
         """
-        threshold = self.check.threshold
-        if threshold.severity == "off":
-            # The place that is reported is then the gate file's, not this one.
-            raise pytest.skip.Exception(
-                f"{threshold.metric} is switched off", _use_item_location=True
-            )
-        from pytest_npu_compat.gate.threshold import evaluate
+        from pytest_npu_compat.gate.judging import judge
         from pytest_npu_compat.gate.waiver import today
+        from pytest_npu_compat.render import outcomes
 
-        analyses = self.config.stash[ANALYSES]
-        result = evaluate(threshold, analyses.get(self.checks.request))
-        self.result = result
-        self.user_properties.extend(_properties(result))
-        if result.passed:
-            return
-        waiver = self.check.waiver
-        if waiver is not None and result.status == "failed":
-            if waiver.active(today()):
-                pytest.xfail(f"waived until {waiver.until}: {waiver.reason} ({result.message})")
-            expired = f"{result.message}; its waiver expired on {waiver.until} ({waiver.reason})"
-            result = dataclasses.replace(result, message=expired)
-        if threshold.severity == "warn" and result.status == "failed":
+        where = (relative(self.path), self.checks, self.check)
+        if self.check.threshold.severity == "off":
+            self.outcome = outcomes.switched_off(*where)
+            # The place that is reported is then the gate file's, not this one.
+            raise pytest.skip.Exception(self.outcome.message, _use_item_location=True)
+        judged = judge(self.check, self.model.report, self.model.comparison, today())
+        self.outcome = outcome = outcomes.outcome(*where, judged)
+        self.user_properties.extend(_properties(outcome, judged.result))
+        if outcome.status == "waived":
+            pytest.xfail(f"{outcome.waiver} ({outcome.message})")
+        if outcome.status == "warned":
             try:
-                self.warn(NpuCompatWarning(f"{self.checks.id}: {result.message}"))
+                self.warn(NpuCompatWarning(f"{self.checks.id}: {outcome.message}"))
             except NpuCompatWarning:  # the run turns warnings into errors
-                raise CheckFailedError(result) from None
-            return
-        raise CheckFailedError(result)
+                self.outcome = dataclasses.replace(outcome, status="failed")
+        if self.outcome.red:
+            raise CheckFailedError(self.outcome)
 
     def repr_failure(
         self, excinfo: ExceptionInfo[BaseException], style: Any = None
@@ -208,15 +247,13 @@ class CheckItem(pytest.Item):
         error = excinfo.value
         if not isinstance(error, CheckFailedError):
             return super().repr_failure(excinfo, style)
-        from pytest_npu_compat.render.text import explain_failure
-
-        text = explain_failure(error.result)
+        outcome = error.outcome
         crash = ReprFileLocation(
-            _relative(self.path), self.check.line, f"{self.checks.id}: {error.result.message}"
+            relative(self.path), self.check.line, f"{self.checks.id}: {outcome.message}"
         )
+        entry = ReprEntryNative([f"{outcome.text}\n"])
         return ReprExceptionInfo(
-            reprtraceback=ReprTraceback([ReprEntryNative([f"{text}\n"])], None, style="native"),
-            reprcrash=crash,
+            reprtraceback=ReprTraceback([entry], None, style="native"), reprcrash=crash
         )
 
     @property
@@ -224,39 +261,27 @@ class CheckItem(pytest.Item):
         """Whether the analysis is that of an earlier run."""
         return self.checks.request in self.config.stash[ANALYSES].recalled
 
-    @property
-    def waiver_use(self) -> dict[str, object] | None:
-        """What this check says of its waiver; None if it has none or was not judged."""
-        waiver = self.check.waiver
-        if waiver is None or self.result is None:
-            return None
-        place = f"{_relative(self.path)}:{waiver.line}"
-        return {
-            "id": place,
-            "shown": f"{place}: {waiver.check}, until {waiver.until}: {waiver.reason}",
-            "covers": waiver.covers,
-            "needed": not self.result.passed,
-        }
-
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """Line of the threshold in the gate file, counted from 0."""
         return self.path, self.check.line - 1, f"{self.checks.id} {self.name}"
 
 
-def _properties(result: CheckResult) -> list[tuple[str, object]]:
+def _properties(outcome: Outcome, result: CheckResult) -> list[tuple[str, object]]:
     """What the JUnit file carries for archives and scripts."""
     report = result.report
-    actual = result.actual.value if result.actual else ""
     return [
-        ("npu.metric", result.threshold.metric),
-        ("npu.actual", actual),
-        ("npu.limit", result.threshold.show()),
+        ("npu.metric", outcome.metric),
+        ("npu.actual", "" if outcome.value is None else outcome.value),
+        ("npu.limit", outcome.limit),
+        ("npu.baseline", outcome.baseline or ""),
         ("npu.target", f"{report.target.name}:{report.target.variant}"),
         ("npu.model_sha256", report.model.sha256),
+        ("npu.quantization", report.model.quantization),
     ]
 
 
-def _relative(path: Path) -> str:
+def relative(path: Path) -> str:
+    """A path as the user knows it: relative to where the run was started, if it lies below."""
     try:
         return path.relative_to(Path.cwd()).as_posix()
     except ValueError:

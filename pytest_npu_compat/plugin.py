@@ -9,23 +9,24 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
+from pytest_npu_compat.recording import Recorder, attach
+from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
 from pytest_npu_compat.selection import SELECTION, widen
-from pytest_npu_compat.waivers import WAIVER, WaiverWatch
+from pytest_npu_compat.stray import gate_patterns
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+    from pytest_npu_compat.collection import CheckItem
     from pytest_npu_compat.fixture import NpuCompat
 
-GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
-
-_ROW = "npu_compat_row"
-_WATCH = "npu_compat_waivers"
+_RECORDER = "npu_compat_recorder"
+_OPTIONS: pytest.StashKey[RunOptions] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +38,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="more globs for names of gate files, besides npu-compat.yaml and *.npu.yaml",
     )
     group = parser.getgroup("npu-compat", "NPU compatibility")
+    group.addoption(
+        "--npu-strict",
+        action="store_true",
+        help="fail a run that only looks green: nothing judged, models missing from the baseline, "
+        "every check off or waived, unused waivers",
+    )
+    group.addoption(
+        "--npu-baseline",
+        metavar="FILE",
+        help="compare with this baseline instead of those that the gate files name",
+    )
+    group.addoption(
+        "--npu-update-baseline",
+        action="store_true",
+        help="write this run's reports to the baseline, and compare with nothing",
+    )
+    for name, text in OUTPUT_FILES.items():
+        group.addoption(f"--npu-{name}", metavar="FILE", help=f"write {text}")
     group.addoption(
         "--npu-strict-waivers",
         action="store_true",
@@ -56,9 +75,22 @@ def pytest_configure(config: pytest.Config) -> None:
         "npu_compat(model, target=..., variant=..., inputs=..., METRIC=THRESHOLD, ...): "
         "judge a model before the test runs, e.g. npu_compat(model='a.onnx', npu_ratio='>= 96%')",
     )
+    start = config.invocation_params.dir
+    baseline = config.getoption("--npu-baseline")
+    options = RunOptions(
+        strict=config.getoption("--npu-strict"),
+        strict_waivers=config.getoption("--npu-strict-waivers"),
+        updating=config.getoption("--npu-update-baseline"),
+        baseline=start / baseline if baseline else None,
+        files={
+            name: start / file
+            for name in OUTPUT_FILES
+            if (file := config.getoption(f"--npu-{name}"))
+        },
+    )
+    config.stash[_OPTIONS] = options
     if not hasattr(config, "workerinput"):
-        watch = WaiverWatch(config.getoption("--npu-strict-waivers"))
-        config.pluginmanager.register(watch, _WATCH)
+        config.pluginmanager.register(Recorder(options), _RECORDER)
     if getattr(config.option, "xmlpath", None):
         config.pluginmanager.register(CheckNames(config), "npu_compat_names")
 
@@ -82,15 +114,21 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Gate files become collectors."""
-    patterns = (*GATE_FILES, *parent.config.getini("npu_compat_files"))
-    if not any(file_path.match(pattern) for pattern in patterns):
+    if not any(file_path.match(pattern) for pattern in gate_patterns(parent.config)):
         return None
     from pytest_npu_compat.collection import ANALYSES, Analyses, GateYaml
 
     parent.config.stash.setdefault(ANALYSES, Analyses(_cache_directory(parent.config)))
     selection = parent.config.stash.get(SELECTION, None)
     asked = selection.asked(file_path) if selection else {}
-    return GateYaml.from_parent(parent, path=file_path, asked=asked)
+    options = parent.config.stash[_OPTIONS]
+    return GateYaml.from_parent(
+        parent,
+        path=file_path,
+        asked=asked,
+        baseline=options.baseline,
+        updating=options.updating,
+    )
 
 
 def _cache_directory(config: pytest.Config) -> Callable[[], Path] | None:
@@ -138,18 +176,8 @@ def pytest_runtest_makereport(
     if not hasattr(item, "checks"):
         return report
     setattr(report, CHECK_ID, item.nodeid)
-    result = getattr(item, "result", None)
-    if report.when == "call" and result is not None:
-        from pytest_npu_compat.render.terminal import report_row
-
-        warned = str(int(report.passed and not result.passed))
-        row = report_row(item.checks.id, result.report)
-        setattr(
-            report,
-            _ROW,
-            {**row, "warned": warned, "recalled": int(getattr(item, "recalled", False))},
-        )
-        setattr(report, WAIVER, getattr(item, "waiver_use", None))
+    if report.when == "call":
+        attach(report, cast("CheckItem", item), item.config.stash[_OPTIONS])
     return report
 
 
@@ -162,45 +190,18 @@ def pytest_report_from_serializable() -> Generator[None, Any, Any]:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """One line for each model and target."""
-    rows: dict[str, dict[str, Any]] = {}
-    for outcome in ("passed", "failed", "xfailed", "xpassed"):
-        for report in terminalreporter.stats.get(outcome, []):
-            row = getattr(report, _ROW, None)
-            if row is None:
-                continue
-            file = report.nodeid.split("::")[0]
-            fresh = {**row, "failed": 0, "warnings": 0, "waived": 0}
-            known = rows.setdefault(f"{file}::{row['model']}", fresh)
-            known["failed"] += outcome == "failed"
-            known["waived"] += outcome == "xfailed"
-            known["warnings"] += int(row["warned"])
-            known["recalled"] = min(known["recalled"], row["recalled"])
-    if not rows:
+    """One line for each model and target, then what no check says."""
+    recorder = terminalreporter.config.pluginmanager.get_plugin(_RECORDER)
+    if recorder is None:
         return
-    from pytest_npu_compat.render.terminal import table
-
-    shown = [{**row, "verdict": _verdict(row)} for row in rows.values()]
+    rows, notes = recorder.rows(), list(recorder.lines())
+    if not rows and not notes:
+        return
     terminalreporter.section("NPU compatibility")
-    width = shutil.get_terminal_size().columns
-    for line in table(shown, width):
+    if rows:
+        from pytest_npu_compat.render.terminal import table
+
+        for line in table(rows, shutil.get_terminal_size().columns):
+            terminalreporter.write_line(line)
+    for line in notes:
         terminalreporter.write_line(line)
-    recalled = sum(row["recalled"] for row in rows.values())
-    if recalled:
-        note = f"{recalled} of {len(rows)} analyses from cache (--npu-no-cache makes them again)"
-        terminalreporter.write_line(note)
-    watch = terminalreporter.config.pluginmanager.get_plugin(_WATCH)
-    if watch is None:
-        return
-    level = "ERROR" if watch.strict else "note"
-    for line in watch.unused():
-        terminalreporter.write_line(f"{level}: waiver with nothing to excuse, remove it: {line}")
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    if row["verdict"]:
-        return str(row["verdict"])
-    words = [f"{row['failed']} failed"] if row["failed"] else []
-    words += [f"{row['waived']} waived"] if row["waived"] else []
-    words += [f"{row['warnings']} warned"] if row["warnings"] else []
-    return ", ".join(words) or "passed"

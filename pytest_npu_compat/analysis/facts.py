@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 
+from pytest_npu_compat.analysis.attributes import attributes
 from pytest_npu_compat.analysis.conversions import find_islands
 from pytest_npu_compat.analysis.metrics import Facts
 from pytest_npu_compat.analysis.placement import Placement
@@ -86,6 +87,7 @@ class _Collector:
             output_shape=operator.output_shape,
             reasons=reasons,
             hazards=tuple(_hazard(h) for h in hazards),
+            attributes=attributes(self.program, operator),
         )
 
     def _verdict(

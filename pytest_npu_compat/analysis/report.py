@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 __all__ = [
+    "ASSUMED_INT8",
     "SCHEMA_VERSION",
     "Conversion",
     "ErrorInfo",
@@ -22,7 +23,10 @@ __all__ = [
     "ToolInfo",
 ]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+
+ASSUMED_INT8 = "assumed-int8"
+"""`ModelInfo.quantization` of a float model that was judged as if it had been quantized."""
 
 Part = TypeVar("Part")
 
@@ -47,10 +51,12 @@ class ModelInfo:
         format: ``onnx``.
         sha256: Of the file; empty if it could not be read.
         opset: Version of ONNX's operator set; None if it could not be read.
-        quantization: ``qdq``, ``qoperator`` or ``none``.
+        quantization: ``qdq``, ``qoperator`` or ``none``; ``assumed-int8`` for a float model that was
+            judged as if it had been quantized.
         nodes: Number of nodes in the file.
         operators: Number of operators.
         macs: Multiply-accumulates of one inference.
+        inputs: Shapes that pin open dimensions, by input name.
     """
 
     name: str
@@ -62,14 +68,22 @@ class ModelInfo:
     nodes: int = 0
     operators: int = 0
     macs: int = 0
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """What the model was placed on."""
+    """What the model was placed on.
+
+    Attributes:
+        name: E.g. ``ethos-n78``.
+        variant: E.g. ``4tops-4ple``.
+        options: Options that the gate file sets.
+    """
 
     name: str
     variant: str
+    options: Mapping[str, bool | int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,7 @@ class OperatorInfo:
         output_shape: As in the file; None for unknown dimensions.
         reasons: Why it is not on the NPU; empty if it is.
         hazards: What the real stack does wrong with it.
+        attributes: What shapes it, in words: ``kernel`` -> ``3x3``.
     """
 
     name: str
@@ -148,6 +163,7 @@ class OperatorInfo:
     output_shape: tuple[int | None, ...]
     reasons: tuple[Reason, ...] = ()
     hazards: tuple[HazardInfo, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -220,7 +236,7 @@ class Report:
         return {
             "schema_version": self.schema_version,
             "tool": dataclasses.asdict(self.tool),
-            "model": dataclasses.asdict(self.model),
+            "model": _plain(dataclasses.asdict(self.model)),
             "target": dataclasses.asdict(self.target),
             "status": self.status,
             "error": dataclasses.asdict(self.error) if self.error else None,
@@ -275,8 +291,14 @@ def _operator(data: Mapping[str, Any]) -> OperatorInfo:
 def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:
     """A part of a report; fields that a later minor version added are left out."""
     known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
-    return kind(**values)
+    return kind(**{key: _frozen(value) for key, value in data.items() if key in known})
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, all the way down."""
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

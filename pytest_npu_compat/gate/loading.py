@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import glob
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.gate.baseline import BaselineError, read_baseline
 from pytest_npu_compat.gate.errors import GateError, Position
 from pytest_npu_compat.gate.schema import GateFile, LimitsEntry, ModelEntry, TargetEntry
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
@@ -21,7 +24,10 @@ from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
 from pytest_npu_compat.target.registry import TargetError, make_target, target_names, variants_of
 
-__all__ = ["Check", "Gate", "ModelChecks", "load", "load_gate"]
+__all__ = ["BaselineUse", "Check", "Gate", "ModelChecks", "load", "load_gate"]
+
+
+BaselineUse = Literal["read", "write", "ignore"]
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,14 @@ class Gate:
     Attributes:
         path: The file.
         models: What is to be judged, in file order; globs in alphabetical order.
+        baseline: The file of the baseline; None without one.
+        accepted: Reports of the baseline, by `ModelChecks.id`.
     """
 
     path: Path
     models: tuple[ModelChecks, ...]
+    baseline: Path | None = None
+    accepted: Mapping[str, Report] = field(default_factory=dict)
 
 
 def load(path: Path) -> GateFile:
@@ -79,14 +89,21 @@ def load(path: Path) -> GateFile:
     return _read(path)[1]
 
 
-def load_gate(path: Path) -> Gate:
-    """Reads a gate file and finds its models.
+def load_gate(path: Path, baseline: Path | None = None, *, use: BaselineUse = "read") -> Gate:
+    """Reads a gate file, finds its models, and reads its baseline.
+
+    Args:
+        path: The gate file.
+        baseline: Taken instead of the baseline that the file names.
+        use: ``write`` if the baseline is about to be written, so that it need not exist; ``ignore``
+            if nothing is compared.
 
     Raises:
-        GateError: It is not a valid gate file, a glob matches nothing, or two models share an id.
+        GateError: It is not a valid gate file, a glob matches nothing, two models share an id, or
+            the baseline cannot be used.
     """
     tree, schema = _read(path)
-    return _Resolver(tree, schema).run()
+    return _Resolver(tree, schema, baseline, use).run()
 
 
 def _read(path: Path) -> tuple[YamlTree, GateFile]:
@@ -124,7 +141,7 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
     if where == ("version",):
         return tree.error(where, "This version reads gate files of version 1.", "`version: 1`")
     if where[:-1] == ("thresholds",) or (
-        where[:1] == ("models",) and where[2:-1] == ("thresholds",)
+        where[:1] in (("models",), ("targets",)) and where[2:-1] == ("thresholds",)
     ):
         if where[-1] not in METRICS:
             return _no_metric(tree, where)
@@ -171,7 +188,7 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         return list(ModelEntry.model_fields)
     if where[0] == "targets" and len(where) == 3:
         return list(TargetEntry.model_fields)
-    return ["min", "max", "exactly", "severity"]
+    return ["min", "max", "exactly", "max_drop", "max_rise", "severity"]
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
@@ -182,12 +199,22 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 class _Resolver:
-    def __init__(self, tree: YamlTree, schema: GateFile) -> None:
+    def __init__(
+        self, tree: YamlTree, schema: GateFile, baseline: Path | None, use: BaselineUse
+    ) -> None:
         self.tree = tree
         self.schema = schema
         self.directory = tree.path.resolve().parent
+        own = self.directory / schema.baseline if schema.baseline else None
+        self.baseline = baseline or own
+        self.use = use
         self.defaults = self._checks(schema.thresholds, ("thresholds",))
         self.targets = self._targets()
+        self.target_checks = {
+            name: self._checks(target.thresholds, ("targets", name, "thresholds"))
+            for name, target in (schema.targets or {}).items()
+            if target is not None
+        }
 
     def run(self) -> Gate:
         models: list[ModelChecks] = []
@@ -204,7 +231,24 @@ class _Resolver:
                     )
                 first[found.id] = found.line
                 models.append(found)
-        return Gate(self.tree.path, tuple(models))
+        return Gate(self.tree.path, tuple(models), self.baseline, self._accepted())
+
+    def _accepted(self) -> dict[str, Report]:
+        if self.use == "ignore":
+            return {}
+        if self.baseline is None and self.use == "write":
+            raise self.tree.error(
+                ("version",),
+                "This gate file names no baseline to update.",
+                "Add `baseline: npu-baseline.json`.",
+            )
+        if self.baseline is None or (self.use == "write" and not self.baseline.exists()):
+            return {}
+        try:
+            return read_baseline(self.baseline)
+        except BaselineError as error:
+            where = ("baseline",) if self.schema.baseline else ("version",)
+            raise self.tree.error(where, error.message, error.hint) from error
 
     def _targets(self) -> dict[str, AnalysisRequest]:
         """Target name -> a request with everything but the model."""
@@ -265,6 +309,12 @@ class _Resolver:
                 threshold = parse_threshold(metric, raw[metric])
             except ThresholdError as error:
                 raise self.tree.error(place, error.message, error.hint) from error
+            if threshold.drift and self.baseline is None and self.use == "read":
+                raise self.tree.error(
+                    place,
+                    "There is no baseline to compare with.",
+                    "Add `baseline: npu-baseline.json` and run `pytest --npu-update-baseline`.",
+                )
             checks[metric] = Check(threshold, self.tree.position(place, key=True).line)
         return checks
 
@@ -281,17 +331,18 @@ class _Resolver:
         else:
             path_at = (*where, "path")
         own = self._checks(entry.thresholds, (*where, "thresholds"))
-        merged = {**self.defaults, **own}
-        if not merged:
+        by_target = {
+            target: {**self.defaults, **own, **self.target_checks.get(target, {})}
+            for target in self._chosen(entry, where)
+        }
+        if not all(by_target.values()):
             raise self.tree.error(
                 where, "Nothing is demanded of this model.", "Add `thresholds:` with a metric."
             )
         paths = self._paths(entry.path, path_at)
-        covered = len(paths) * len(self._chosen(entry, where))
-        waivers = self._waivers(entry, merged, covered, where)
-        checks = tuple(
-            replace(merged[name], waiver=waivers.get(name)) for name in METRICS if name in merged
-        )
+        covered = Counter(name for checks in by_target.values() for name in checks)
+        covers = {name: count * len(paths) for name, count in covered.items()}
+        waivers = self._waivers(entry, covers, where)
         if entry.name is not None and len(paths) > 1:
             raise self.tree.error(
                 (*where, "name"),
@@ -302,7 +353,7 @@ class _Resolver:
         inputs = tuple((name, tuple(shape)) for name, shape in entry.inputs.items())
         for path in paths:
             name = entry.name or _stem(path)
-            for target in self._chosen(entry, where):
+            for target, checks in by_target.items():
                 base = self.targets[target]
                 yield ModelChecks(
                     model=name,
@@ -315,30 +366,38 @@ class _Resolver:
                         variant=base.variant,
                         options=base.options,
                         inputs=inputs,
+                        quantization=entry.quantization,
                         limits=Limits(self.schema.limits.timeout, self.schema.limits.memory),
                     ),
-                    checks=checks,
+                    checks=tuple(
+                        replace(checks[name], waiver=waivers.get(name))
+                        for name in METRICS
+                        if name in checks
+                    ),
                     line=self.tree.position(where).line,
                 )
 
     def _waivers(
-        self, entry: ModelEntry, checks: Mapping[str, Check], covers: int, where: tuple[Any, ...]
+        self, entry: ModelEntry, covers: Mapping[str, int], where: tuple[Any, ...]
     ) -> dict[str, Waiver]:
+        """Waivers by check; `covers` says how many checks of the entry each metric stands for."""
         found: dict[str, Waiver] = {}
         for index, waiver in enumerate(entry.waivers):
             place = (*where, "waivers", index, "check")
-            if waiver.check not in checks:
+            if waiver.check not in covers:
                 raise self.tree.error(
                     place,
                     f"This model has no check {waiver.check!r} to waive.",
-                    _nearest(waiver.check, list(checks)),
+                    _nearest(waiver.check, list(covers)),
                 )
             if waiver.check in found:
                 raise self.tree.error(
                     place, f"{waiver.check} is waived twice.", "Keep one of the two."
                 )
             line = self.tree.position(place).line
-            found[waiver.check] = Waiver(waiver.check, waiver.until, waiver.reason, line, covers)
+            found[waiver.check] = Waiver(
+                waiver.check, waiver.until, waiver.reason, line, covers[waiver.check]
+            )
         return found
 
     def _chosen(self, entry: ModelEntry, where: tuple[Any, ...]) -> Sequence[str]:

@@ -15,8 +15,16 @@ from pydantic import (
 )
 
 from pytest_npu_compat.run.limits import DEFAULT_LIMITS, parse_memory, parse_timeout
+from pytest_npu_compat.run.request import AssumedQuantization
 
-__all__ = ["GateFile", "LimitsEntry", "LongThreshold", "ModelEntry", "TargetEntry"]
+__all__ = [
+    "GateFile",
+    "LimitsEntry",
+    "LongThreshold",
+    "ModelEntry",
+    "TargetEntry",
+    "WaiverEntry",
+]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\[\]:\s]+$")]
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -75,6 +83,8 @@ class LongThreshold(_Closed):
         min: Floor, e.g. ``96%``.
         max: Ceiling, e.g. ``3``.
         exactly: The only value that passes.
+        max_drop: Of metrics that are better high: the largest drop from the baseline, e.g. ``0.5pp``.
+        max_rise: Of metrics that are better low: the largest rise from the baseline, e.g. ``2``.
         allow: Of ``cpu_operators`` alone: the only kinds that may run on the CPU.
         deny: Of ``cpu_operators`` alone: kinds that may not.
         severity: ``error`` fails, ``warn`` reports, ``off`` removes an inherited check.
@@ -83,6 +93,8 @@ class LongThreshold(_Closed):
     min: str | int | float | None = None
     max: str | int | float | None = None
     exactly: str | int | float | None = None
+    max_drop: str | int | float | None = None
+    max_rise: str | int | float | None = None
     allow: list[str] | None = None
     deny: list[str] | None = None
     severity: Annotated[Literal["error", "warn", "off"], BeforeValidator(_off)] = "error"
@@ -99,11 +111,13 @@ class TargetEntry(_Closed):
         inline_non_compute_intensive_partitions: Whether a region without multiply-accumulates goes
             back to the CPU.
         sram_size: Bytes of SRAM instead of the variant's own; 0 keeps them.
+        thresholds: Override those of the file and of models, on this target.
     """
 
     variant: str | None = None
     inline_non_compute_intensive_partitions: bool = True
     sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
+    thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
 
 
 class WaiverEntry(_Closed):
@@ -125,9 +139,10 @@ class ModelEntry(_Closed):
 
     Attributes:
         path: Path or glob, relative to the gate file's directory.
-        name: Name in test ids; the file name without suffix if None.
-        targets: Names of the targets to judge it on; all of the file if None.
+        name: Name in test ids; the file name without suffix if left out.
+        targets: Names of the targets to judge it on; all of the file if left out.
         inputs: Shapes that pin dynamic dimensions, by input name.
+        quantization: ``assume-int8`` to judge a float model as if it had been quantized.
         thresholds: Override or add to the file's thresholds.
         waivers: Excuses for failing checks.
     """
@@ -136,6 +151,7 @@ class ModelEntry(_Closed):
     name: Name | None = None
     targets: list[Name] | None = Field(default=None, min_length=1)
     inputs: dict[str, list[Dimension]] = Field(default_factory=dict)
+    quantization: AssumedQuantization | None = None
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
     waivers: list[WaiverEntry] = Field(default_factory=list)
 
@@ -159,6 +175,7 @@ class GateFile(_Closed):
         version: Of this format.
         target: Name of the only target, optionally with ``:variant``.
         targets: Several targets by name.
+        baseline: File with the reports of an accepted state, relative to the gate file's directory.
         thresholds: Hold for every model unless overridden.
         models: Paths, globs or entries.
         limits: What each analysis may use.
@@ -167,6 +184,7 @@ class GateFile(_Closed):
     version: Annotated[Literal[1], BeforeValidator(_whole)]
     target: Annotated[str, StringConstraints(min_length=1)] | None = None
     targets: dict[Name, TargetEntry | None] | None = Field(default=None, min_length=1)
+    baseline: PathText | None = None
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
     models: list[PathText | ModelEntry] = Field(min_length=1)
     limits: LimitsEntry = Field(default_factory=LimitsEntry)

@@ -1,38 +1,37 @@
-"""``">= 96%"`` -> Threshold; Threshold x Report -> CheckResult."""
+"""``">= 96%"`` -> Threshold."""
 
 from __future__ import annotations
 
 import operator
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
+from pytest_npu_compat.analysis.report import OperatorInfo
 from pytest_npu_compat.gate.units import (
     UNIT_SCALES,
+    format_change,
     format_limit,
     format_number,
-    format_value,
 )
 
 __all__ = [
     "Bound",
-    "CheckResult",
+    "Drift",
     "Kinds",
     "Threshold",
     "ThresholdError",
-    "evaluate",
     "parse_threshold",
 ]
 
 SEVERITIES = ("error", "warn", "off")
+DRIFT_KEYS = {"up": "max_drop", "down": "max_rise"}
+"""Better direction of a metric -> key of the largest change for the worse."""
 KINDS_METRIC = "cpu_operators"
 """The metric whose threshold can also say which kinds are meant."""
-MAX_MESSAGE = 500
 
 _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     ">=": operator.ge,
@@ -112,6 +111,34 @@ class Kinds:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """By how much a metric may be worse than the baseline.
+
+    Attributes:
+        limit: In the metric's base unit (0.5 percentage points are 1/200).
+        better: The metric's better direction: ``up`` if it must not drop, else ``down``.
+    """
+
+    limit: Fraction
+    better: str
+
+    def loss(self, before: Fraction, after: Fraction) -> Fraction:
+        """By how much a value is worse; negative if it is better."""
+        return before - after if self.better == "up" else after - before
+
+    def allowed(self, unit: str) -> str:
+        """The limit as the user would write it: ``0.5pp``."""
+        if unit == "ratio":
+            return format_change(self.limit, unit)
+        return format_limit(self.limit, unit)
+
+    def show(self, unit: str) -> str:
+        """As in failure texts: ``at most 0.5pp below the baseline``."""
+        where = "below" if self.better == "up" else "above"
+        return f"at most {self.allowed(unit)} {where} the baseline"
+
+
+@dataclass(frozen=True)
 class Threshold:
     """What a gate file demands of one metric.
 
@@ -120,42 +147,22 @@ class Threshold:
         bounds: All must hold.
         severity: ``error``, ``warn`` or ``off``.
         kinds: Of ``cpu_operators`` alone: which kinds may be among them.
+        drift: How much worse than the baseline it may be; None if that is not demanded.
     """
 
     metric: str
     bounds: tuple[Bound, ...]
     severity: str = "error"
     kinds: Kinds | None = None
+    drift: Drift | None = None
 
     def show(self) -> str:
         """As in failure texts: ``≥ 96%``."""
         unit = METRICS[self.metric].unit
         limits = [bound.show(unit) for bound in self.bounds]
-        return " and ".join([*limits, self.kinds.show()] if self.kinds else limits)
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One threshold on one model for one target.
-
-    Attributes:
-        threshold: What was demanded.
-        report: What was judged.
-        status: ``passed``, ``failed`` or ``not_analyzable``.
-        message: One line: the verdict.
-        actual: The metric's value, None if there is none.
-    """
-
-    threshold: Threshold
-    report: Report
-    status: str
-    message: str
-    actual: MetricValue | None
-
-    @property
-    def passed(self) -> bool:
-        """Whether the threshold holds. What could not be judged has not passed."""
-        return self.status == "passed"
+        limits += [self.kinds.show()] if self.kinds else []
+        limits += [self.drift.show(unit)] if self.drift else []
+        return " and ".join(limits)
 
 
 def parse_threshold(metric: str, raw: Any) -> Threshold:
@@ -177,8 +184,14 @@ def parse_threshold(metric: str, raw: Any) -> Threshold:
 
 def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
     kinds = ("allow", "deny") if metric == KINDS_METRIC else ()
-    known = ("min", "max", "exactly", *kinds, "severity")
+    drift = DRIFT_KEYS[METRICS[metric].better]
+    known = ("min", "max", "exactly", drift, *kinds, "severity")
     unknown = [key for key in raw if key not in known]
+    if unknown and unknown[0] in DRIFT_KEYS.values():
+        raise ThresholdError(
+            f"{metric} gets worse in the other direction than {unknown[0]} says.",
+            f"Write {drift}.",
+        )
     if unknown:
         raise ThresholdError(
             f"A threshold on {metric} has no key {unknown[0]!r}.",
@@ -197,14 +210,35 @@ def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
         if key in raw
     )
     only = _parse_kinds(raw) if "allow" in raw or "deny" in raw else None
-    if not bounds and only is None and severity != "off":
-        raise ThresholdError("The threshold sets no bound.", "Give it min, max or exactly.")
+    allowed = _parse_drift(metric, drift, raw[drift]) if drift in raw else None
+    if not bounds and only is None and allowed is None and severity != "off":
+        raise ThresholdError(
+            "The threshold sets no bound.", f"Give it min, max, exactly or {drift}."
+        )
     limits = {bound.comparison: bound.limit for bound in bounds}
     if ">=" in limits and "<=" in limits and limits[">="] > limits["<="]:
         raise ThresholdError("min is above max, so nothing can pass.", "Exchange the two.")
     if "==" in limits and len(bounds) > 1:
         raise ThresholdError("exactly excludes min and max.", "Keep one of them.")
-    return Threshold(metric, bounds, severity, only)
+    return Threshold(metric, bounds, severity, only, allowed)
+
+
+def _parse_drift(metric: str, key: str, raw: Any) -> Drift:
+    """A change: percentage points for ratios, else the metric's own unit."""
+    unit, better = METRICS[metric].unit, METRICS[metric].better
+    example = {"ratio": "0.5pp", "count": "2", "bytes": "10 kB"}.get(unit, format_change(1, unit))
+    number = str(raw) if type(raw) in (int, float) and unit != "ratio" else raw
+    match = _QUANTITY.fullmatch(number) if isinstance(number, str) and len(number) <= 60 else None
+    if match is None or match["op"] or Fraction(match["number"]) < 0:
+        raise ThresholdError(f"{raw!r} is no {key} of {metric}.", f"Write, say, {key}: {example}.")
+    if unit != "ratio":
+        return Drift(_scaled(metric, unit, str(raw), match["number"], match["unit"], ""), better)
+    if match["unit"] != "pp":
+        raise ThresholdError(
+            f"{raw!r} leaves open what it is a part of: a ratio changes by percentage points.",
+            f"Write {key}: {match['number']}pp.",
+        )
+    return Drift(_scaled(metric, unit, str(raw), match["number"], "%", ""), better)
 
 
 def _parse_kinds(raw: dict[str, Any]) -> Kinds:
@@ -290,53 +324,3 @@ def _ratio_hint(number: Fraction, sign: str) -> str:
 def _example(unit: str, better: str) -> str:
     sign = ">=" if better == "up" else "<="
     return {"ratio": f'"{sign} 96%"', "bytes": f'"{sign} 2 MB"'}.get(unit, f'"{sign} 3"')
-
-
-def evaluate(threshold: Threshold, report: Report) -> CheckResult:
-    """Judges a report by a threshold.
-
-    A model that could not be analyzed fails, and so does a metric that could not be computed: green
-    means judged and passed.
-    """
-    metric = METRICS[threshold.metric]
-    if report.error is not None or not report.analyzed:
-        code = report.error.code if report.error else "unknown"
-        text = report.error.message if report.error else "no reason was recorded"
-        message = f"{metric.name} not judged: {code}: {text}"
-        return CheckResult(threshold, report, "not_analyzable", _one_line(message), None)
-    value = report.metrics.get(threshold.metric)
-    if value is None:
-        message = f"{metric.name} not judged: the model has nothing to divide by"
-        return CheckResult(threshold, report, "not_analyzable", message, None)
-    exact = (
-        Fraction(value.numerator or 0, value.denominator)
-        if value.denominator
-        else Fraction(value.value)
-    )
-    broken = [bound for bound in threshold.bounds if not bound.holds(exact)]
-    limits = " and ".join(bound.show(metric.unit) for bound in (broken or threshold.bounds))
-    shown = format_value(value, near=[bound.limit for bound in threshold.bounds], of=metric.of)
-    offending = offending_kinds(threshold, report)
-    if offending and not broken:
-        assert threshold.kinds is not None
-        shown, limits = f"include {offending}", f"allowed {threshold.kinds.show()}"
-        return CheckResult(
-            threshold, report, "failed", _one_line(f"{metric.name} {shown}, {limits}"), value
-        )
-    message = f"{metric.name} {shown}, required {limits or threshold.show()}"
-    return CheckResult(threshold, report, "failed" if broken else "passed", message, value)
-
-
-def offending_kinds(threshold: Threshold, report: Report) -> str:
-    """Operators that a threshold forbids on the CPU, as ``3 MaxPool, 1 Slice``; empty if none."""
-    kinds = threshold.kinds
-    if kinds is None:
-        return ""
-    found = Counter(o.kind for o in report.operators if kinds.offends(o))
-    return ", ".join(f"{count} {kind}" for kind, count in found.most_common())
-
-
-def _one_line(text: str) -> str:
-    """Without line breaks and escape sequences, which names in a model may contain."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-    return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pytest_npu_compat.analysis.report import MetricValue
 
-__all__ = ["UNIT_SCALES", "format_limit", "format_number", "format_value"]
+__all__ = ["UNIT_SCALES", "format_change", "format_limit", "format_number", "format_value"]
 
 MAX_DECIMALS = 100
 
@@ -36,6 +36,19 @@ def format_limit(limit: Fraction, unit: str) -> str:
     if unit == "bytes":
         return _exact_bytes(int(limit))
     return format_number(limit)
+
+
+def format_change(change: Fraction | int, unit: str) -> str:
+    """By how much two values differ: ``0.5pp`` for ratios, else in the metric's own unit."""
+    if unit == "bytes":
+        return _bytes(int(change), [])
+    if unit != "ratio":
+        return format_limit(Fraction(change), unit)
+    exact = Fraction(change) * 100
+    for decimals in (1, 2, 4, 8):
+        if shown := Fraction(_rounded(exact, decimals)):
+            return f"{format_number(shown)}pp"
+    return f"{float(exact):.1g}pp" if exact else "0pp"
 
 
 def format_value(value: MetricValue, near: Sequence[Fraction] = (), of: str = "") -> str:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 
 from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.gate.outcome import GateRun
 
-__all__ = ["to_json", "to_jsonl"]
+__all__ = ["run_to_json", "to_json", "to_jsonl"]
 
 
 def to_json(reports: Sequence[Report]) -> str:
@@ -19,3 +20,8 @@ def to_json(reports: Sequence[Report]) -> str:
 def to_jsonl(reports: Sequence[Report]) -> str:
     """One report per line."""
     return "\n".join(json.dumps(report.to_dict(), ensure_ascii=False) for report in reports)
+
+
+def run_to_json(run: GateRun) -> str:
+    """The record of a run; `npu-compat merge` and `npu-compat diff` read it."""
+    return json.dumps(run.to_dict(), ensure_ascii=False, indent=1) + "\n"

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, Report
-from pytest_npu_compat.gate.threshold import CheckResult
+from pytest_npu_compat.analysis.report import (
+    ASSUMED_INT8,
+    Conversion,
+    OperatorInfo,
+    Reason,
+    Report,
+)
+from pytest_npu_compat.gate.evaluation import CheckResult
+from pytest_npu_compat.render.changes import since_baseline
 from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.wrapping import wrapped
 
-__all__ = ["describe", "explain_failure", "group_by_reason"]
+__all__ = ["ISLAND_REMEDY", "describe", "explain_failure", "group_by_reason"]
 
-WIDTH = 79
+ISLAND_REMEDY = (
+    "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize constants and "
+    "every float operator between quantized ones."
+)
+"""What to do about Q/DQ pairs."""
+
 MAX_NAMES = 6
 MAX_GROUPS = 12
+FORECAST = "A forecast: a float model, judged as if it had been quantized (assume-int8)."
 
 
 def explain_failure(result: CheckResult) -> str:
@@ -23,8 +36,12 @@ def explain_failure(result: CheckResult) -> str:
     report = result.report
     if result.status == "not_analyzable":
         if report.error:
-            lines += ["", *_wrapped("what to do: ", report.error.hint, indent=2)]
+            lines += ["", *wrapped("what to do: ", report.error.hint, indent=2)]
         return "\n".join(lines)
+    if report.model.quantization == ASSUMED_INT8:
+        lines.append(FORECAST)
+    if result.comparison is not None:
+        lines += since_baseline(result.comparison)
     explained_by = METRICS[result.threshold.metric].explained_by
     if explained_by == "islands":
         lines += ["", *_islands(report)]
@@ -67,16 +84,16 @@ def _placements(report: Report, only: Sequence[OperatorInfo] = ()) -> list[str]:
         )
     for kind, reason, members in groups[:MAX_GROUPS]:
         lines += ["", f"  {len(members)} × {clean(kind, 30)}   [{reason.rule}]"]
-        lines += _wrapped("", reason.message, indent=4)
+        lines += wrapped("", reason.message, indent=4)
         for actual, named in _by_actual(members):
-            lines += _wrapped("is:  ", clean(actual), indent=4)
-            lines += _wrapped("at:  ", _names([o.name for o in named]), indent=4)
+            lines += wrapped("is:  ", clean(actual), indent=4)
+            lines += wrapped("at:  ", _names([o.name for o in named]), indent=4)
         if reason.allowed:
-            lines += _wrapped("allowed: ", reason.allowed, indent=4)
-        lines += _wrapped("what to do: ", reason.remedy, indent=4)
+            lines += wrapped("allowed: ", reason.allowed, indent=4)
+        lines += wrapped("what to do: ", reason.remedy, indent=4)
         more = {r.rule for o in members for r in o.reasons[1:]}
         if more:
-            lines += _wrapped("also: ", ", ".join(sorted(more)), indent=4)
+            lines += wrapped("also: ", ", ".join(sorted(more)), indent=4)
     if len(groups) > MAX_GROUPS:
         lines += ["", f"  … and {len(groups) - MAX_GROUPS} more reasons"]
     return lines
@@ -105,13 +122,12 @@ def _islands(report: Report) -> list[str]:
         where = "on the NPU" if placement == "npu" else "on the CPU"
         extra = sum(island.calls for island in islands)
         lines += ["", f"  {len(islands)} × {clean(kind, 30)} {where}, {extra} IR operators"]
-        lines += _wrapped("first: ", " -> ".join(clean(n) for n in islands[0].nodes), indent=4)
-        lines += _wrapped("at:    ", _names([i.operator for i in islands]), indent=4)
+        lines += wrapped("first: ", " -> ".join(clean(n) for n in islands[0].nodes), indent=4)
+        lines += wrapped("at:    ", _names([i.operator for i in islands]), indent=4)
     lines += [""]
-    lines += _wrapped(
+    lines += wrapped(
         "what to do: ",
-        "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize "
-        "constants and every float operator between quantized ones.",
+        ISLAND_REMEDY,
         indent=2,
     )
     return lines
@@ -122,10 +138,10 @@ def _hazards(report: Report) -> list[str]:
     for operator in report.operators:
         for hazard in operator.hazards:
             lines += ["", f"  {clean(operator.kind, 30)}   [{hazard.rule}]"]
-            lines += _wrapped("at:  ", clean(operator.name), indent=4)
-            lines += _wrapped("", hazard.message, indent=4)
-            lines += _wrapped("is:  ", clean(hazard.actual), indent=4)
-            lines += _wrapped("what to do: ", hazard.remedy, indent=4)
+            lines += wrapped("at:  ", clean(operator.name), indent=4)
+            lines += wrapped("", hazard.message, indent=4)
+            lines += wrapped("is:  ", clean(hazard.actual), indent=4)
+            lines += wrapped("what to do: ", hazard.remedy, indent=4)
     return lines
 
 
@@ -134,30 +150,18 @@ def _names(names: Sequence[str]) -> str:
     return shown if len(names) <= MAX_NAMES else f"{shown} … and {len(names) - MAX_NAMES} more"
 
 
-def _wrapped(label: str, text: str, *, indent: int) -> list[str]:
-    text = clean(text, 1000)
-    if not text:
-        return []
-    first = " " * indent + label
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_on_hyphens=False,
-    )
-
-
 def describe(report: Report) -> str:
     """A report in words: what is not on the NPU and why, islands, hazards."""
     title = f"{clean(report.model.path)} on {report.target.name}:{report.target.variant}"
     if report.error is not None:
         lines = [
             title,
-            *_wrapped("", clean(f"{report.error.code}: {report.error.message}", 600), indent=2),
+            *wrapped("", clean(f"{report.error.code}: {report.error.message}", 600), indent=2),
         ]
-        return "\n".join([*lines, *_wrapped("what to do: ", report.error.hint, indent=2)])
+        return "\n".join([*lines, *wrapped("what to do: ", report.error.hint, indent=2)])
     lines = [title, *(_placements(report))]
+    if report.model.quantization == ASSUMED_INT8:
+        lines.insert(1, FORECAST)
     if report.qdq_pairs:
         lines += ["", *_islands(report)]
     if any(operator.hazards for operator in report.operators):

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_npu_compat.analysis.report import ModelInfo, Report, TargetInfo
+from pytest_npu_compat.analysis.report import ASSUMED_INT8, ModelInfo, Report, TargetInfo
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.run.failures import not_analyzable, tool, unexpected
 from pytest_npu_compat.run.request import AnalysisRequest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_npu_compat.model.program import Program
     from pytest_npu_compat.target.base import Target
 
-__all__ = ["analyze", "partitioned_ir", "preload"]
+__all__ = ["analyze", "load", "partitioned_ir", "preload"]
 
 
 def analyze(request: AnalysisRequest) -> Report:
@@ -64,7 +64,7 @@ def partitioned_ir(request: AnalysisRequest) -> str:
 
     target = make_target(request.target, request.variant, dict(request.options))
     try:
-        placement = place(_load(request)[1], target)
+        placement = place(load(request)[1], target)
     except ModelError:
         raise
     except Exception as error:
@@ -79,7 +79,12 @@ def partitioned_ir(request: AnalysisRequest) -> str:
     return re.sub(r'"region\d+\.', f'"{target.name}.', str(placement.module.script()))
 
 
-def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
+def load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
+    """The model file and its integer form.
+
+    Raises:
+        ModelError: The model cannot be read.
+    """
     from pytest_npu_compat.model import integer_form, onnx_file
 
     path = Path(request.model)
@@ -90,11 +95,15 @@ def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
             "Convert it to ONNX in QDQ format.",
         )
     model = onnx_file.read(path, dict(request.inputs))
-    return model, integer_form.lower(model.graph)
+    if request.quantization is None:
+        return model, integer_form.lower(model.graph)
+    from pytest_npu_compat.model.assume_int8 import assume_int8
+
+    return model, integer_form.lower(assume_int8(model.graph))
 
 
 def _analyze(request: AnalysisRequest, target: Target) -> Report:
-    model, program = _load(request)
+    model, program = load(request)
     if not program.operators:
         raise ModelError(
             "nothing-to-judge",
@@ -113,12 +122,13 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
             path=request.shown_path,
             sha256=model.sha256,
             opset=model.graph.opset,
-            quantization=_dialect(model.graph),
+            quantization=_dialect(model.graph) if request.quantization is None else ASSUMED_INT8,
             nodes=len(model.graph.nodes),
             operators=len(facts.operators),
             macs=sum(operator.macs for operator in facts.operators),
+            inputs=dict(request.inputs),
         ),
-        target=TargetInfo(target.name, target.variant),
+        target=TargetInfo(target.name, target.variant, dict(request.options)),
         status="analyzed",
         metrics=measure(facts),
         operators=tuple(facts.operators),

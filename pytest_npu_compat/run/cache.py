@@ -187,7 +187,8 @@ def _tool() -> str:
     for name in DISTRIBUTIONS:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
     root = Path(__file__).resolve().parents[1]
-    for path in sorted(root.rglob("*.py")):
+    files = (path for path in root.rglob("*") if path.suffix != ".pyc" and path.is_file())
+    for path in sorted(files):
         source = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()} {len(source)}\n".encode())
         digest.update(source)

@@ -15,7 +15,8 @@ from pytest_npu_compat.analysis.report import (
     TargetInfo,
     ToolInfo,
 )
-from pytest_npu_compat.gate.threshold import ThresholdError, evaluate, parse_threshold
+from pytest_npu_compat.gate.evaluation import evaluate
+from pytest_npu_compat.gate.threshold import ThresholdError, parse_threshold
 from pytest_npu_compat.render.text import explain_failure
 
 

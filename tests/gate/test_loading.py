@@ -574,6 +574,26 @@ def test_empty_file(tmp_path: Path) -> None:
     ]
 
 
+def test_quantization(tmp_path: Path) -> None:
+    text = f"{DEMAND}models:\n- a.onnx\n- {{path: b.onnx, quantization: assume-int8}}\n"
+    found = [model.request.quantization for model in gate_of(tmp_path, text).models]
+    assert found == [None, "assume-int8"]
+
+
+@pytest.mark.parametrize("value", ["assume_int8", "int8", "true", "[assume-int8]"])
+def test_quantization_that_is_not_known(tmp_path: Path, value: str) -> None:
+    text = f"{DEMAND}models:\n- path: m\n  quantization: {value}\n"
+    error = error_of(tmp_path, text)
+    assert pointed(error) == value
+    assert error.position.line == 5
+    assert "'assume-int8'" in error.message
+
+
+def test_quantization_is_a_key_of_models(tmp_path: Path) -> None:
+    error = error_of(tmp_path, f"{DEMAND}quantization: assume-int8\nmodels: [m]\n")
+    assert pointed(error).startswith("quantization")
+
+
 @pytest.mark.parametrize("name", ["nothing.yaml", "."])
 def test_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     with pytest.raises(GateError, match="Cannot be read"):
@@ -591,6 +611,37 @@ def test_load_reads_without_looking_for_models(tmp_path: Path) -> None:
     path = tmp_path / "npu-compat.yaml"
     path.write_text(f"{DEMAND}models: ['*.onnx']\n", encoding="utf-8")
     assert load(path).models == ["*.onnx"]
+
+
+def test_thresholds_of_a_target_override_those_of_file_and_model(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").touch()
+    gate = tmp_path / "npu-compat.yaml"
+    gate.write_text(
+        """\
+version: 1
+targets:
+  ethos-n78: {thresholds: {npu_partitions: "<= 2", hazards: 0}}
+thresholds: {npu_ratio: ">= 90%", npu_partitions: "<= 9"}
+models:
+  - {path: a.onnx, thresholds: {npu_ratio: ">= 95%", npu_partitions: "<= 5"}}
+"""
+    )
+    (model,) = load_gate(gate).models
+    assert {c.threshold.metric: (c.threshold.show(), c.line) for c in model.checks} == {
+        "npu_ratio": ("≥ 95%", 6),
+        "npu_partitions": ("≤ 2", 3),
+        "hazards": ("exactly 0", 3),
+    }
+
+
+def test_unknown_metric_of_a_target_is_named_with_its_place(tmp_path: Path) -> None:
+    gate = tmp_path / "npu-compat.yaml"
+    gate.write_text(
+        "version: 1\ntargets:\n  ethos-n78:\n    thresholds: {npu_ration: 1}\nmodels: [a.onnx]\n"
+    )
+    with pytest.raises(GateError, match="Did you mean 'npu_ratio'") as caught:
+        load_gate(gate)
+    assert caught.value.position.line == 4
 
 
 def test_limits(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from pytest_npu_compat.analysis.report import (
     TargetInfo,
     ToolInfo,
 )
+from pytest_npu_compat.gate.evaluation import evaluate
 from pytest_npu_compat.gate.threshold import (
     Bound,
     ThresholdError,
-    evaluate,
     parse_threshold,
 )
 

@@ -44,11 +44,15 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_of_one_model_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", "half_on_npu.onnx", "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["schema_version"] == "1.0"
+    assert report["schema_version"] == "1.1"
     assert report["status"] == "analyzed"
     assert report["error"] is None
     assert report["model"]["path"] == "half_on_npu.onnx"
-    assert report["target"] == {"name": "ethos-n78", "variant": "4tops-4ple"}
+    assert report["target"] == {
+        "name": "ethos-n78",
+        "variant": "4tops-4ple",
+        "options": {},
+    }
     assert report["metrics"]["npu_ratio"] == {
         "value": 0.5,
         "unit": "ratio",
@@ -174,7 +178,7 @@ def test_verbose_analyzes_in_this_process(
     def broken(*arguments: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("pytest_npu_compat.run.analysis._load", broken)
+    monkeypatch.setattr("pytest_npu_compat.run.analysis.load", broken)
     assert main(["analyze", "on_npu.onnx", "--verbose"]) == 1
     assert "boom" in capsys.readouterr().out
     assert main(["analyze", "on_npu.onnx"]) == 0

@@ -21,7 +21,8 @@ from pytest_npu_compat.analysis.report import (
     TargetInfo,
     ToolInfo,
 )
-from pytest_npu_compat.gate.threshold import CheckResult, evaluate, parse_threshold
+from pytest_npu_compat.gate.evaluation import CheckResult, evaluate
+from pytest_npu_compat.gate.threshold import parse_threshold
 from pytest_npu_compat.render.names import clean
 from pytest_npu_compat.render.text import describe, explain_failure, group_by_reason
 

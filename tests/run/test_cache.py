@@ -77,6 +77,7 @@ CHANGES: dict[str, Any] = {
     "variant": "1tops-2ple",
     "options": (("sram_size", 1),),
     "inputs": (("image", (1, 3, 8, 8)),),
+    "quantization": "assume-int8",
 }
 
 
@@ -88,7 +89,7 @@ def test_another_request_is_analyzed(
     field: str, cache: Cache, request_of_model: AnalysisRequest
 ) -> None:
     keep(cache, request_of_model)
-    change = CHANGES.get(field, "other")
+    change = CHANGES[field]
     assert cache.recall(dataclasses.replace(request_of_model, **{field: change})) is None
 
 
@@ -144,10 +145,16 @@ def test_tool_is_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (package / "run").mkdir(parents=True)
     monkeypatch.setattr(cache_module, "__file__", str(package / "run" / "cache.py"))
     hashes = set()
-    for name, text in (("a.py", "1"), ("a.py", "2"), ("run/b.py", "1"), ("run/b.py", "")):
+    for name, text in (
+        ("a.py", "1"),
+        ("a.py", "2"),
+        ("run/b.py", "1"),
+        ("run/b.py", ""),
+        ("c.yaml", ""),
+    ):
         (package / name).write_text(text)
         hashes.add(cache_module._tool.__wrapped__())
-    assert len(hashes) == 4
+    assert len(hashes) == 5
     assert cache_module._tool.__wrapped__() in hashes
 
 

@@ -1,0 +1,122 @@
+"""`npu-compat check`: the verdicts of gate files without pytest."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_npu_compat.analysis.comparison import compare
+from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
+from pytest_npu_compat.commands.progress import progress
+from pytest_npu_compat.gate.errors import GateError
+from pytest_npu_compat.gate.judging import judge
+from pytest_npu_compat.gate.loading import Gate, ModelChecks, load_gate
+from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
+from pytest_npu_compat.gate.waiver import today
+from pytest_npu_compat.render import outcomes
+from pytest_npu_compat.render.outputs import finish
+from pytest_npu_compat.render.terminal import run_lines
+from pytest_npu_compat.run import analyze
+from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
+from pytest_npu_compat.run_record import Record
+
+__all__ = ["find_gates", "output_files", "print_run", "run"]
+
+GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
+SKIPPED_DIRECTORIES = {"node_modules", "build", "dist", "venv", "__pycache__"}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judges gate files, prints the verdict, and writes the outputs that were asked for.
+
+    Returns:
+        0 if everything was judged and passed, else 1.
+
+    Raises:
+        UsageError: A path does not exist, or there is no gate file.
+    """
+    options = RunOptions(
+        strict=arguments.strict,
+        strict_waivers=arguments.strict_waivers,
+        updating=arguments.update_baseline,
+        baseline=Path(arguments.baseline) if arguments.baseline else None,
+        files=output_files(arguments),
+    )
+    files = [file for path in arguments.gates or ["."] for file in find_gates(Path(path))]
+    if not files:
+        raise UsageError("no gate file here; write npu-compat.yaml, or let `npu-compat init` do it")
+    record = Record(options)
+    for file, gate in _read(files, record):
+        for model in progress(gate.models, len(gate.models)):
+            _judge(record, file, gate, model)
+    finished = finish(record.close(), options.files)
+    print_run(finished)
+    return EXIT_OK if finished.passed else EXIT_RED
+
+
+def output_files(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Outputs that were asked for, by name of the format."""
+    return {
+        name: Path(file) for name in OUTPUT_FILES if (file := getattr(arguments, name)) is not None
+    }
+
+
+def find_gates(path: Path) -> Iterator[Path]:
+    """A gate file itself, or all gate files below a directory.
+
+    Raises:
+        UsageError: There is no such path.
+    """
+    if path.is_file():
+        yield path
+        return
+    if not path.is_dir():
+        raise UsageError(f"there is no {path}")
+    for directory, directories, names in os.walk(path):
+        directories[:] = sorted(
+            d for d in directories if not d.startswith(".") and d not in SKIPPED_DIRECTORIES
+        )
+        for name in sorted(names):
+            if any(Path(name).match(pattern) for pattern in GATE_FILES):
+                yield Path(directory) / name
+
+
+def print_run(finished: GateRun) -> None:
+    """The verdict on standard output: failures first, then the table and the notes."""
+    for line in run_lines(finished, shutil.get_terminal_size().columns):
+        print(line)
+
+
+def _read(files: Sequence[Path], record: Record) -> Iterator[tuple[Path, Gate]]:
+    for file in files:
+        try:
+            gate = load_gate(file, record.options.baseline, use=record.options.baseline_use)
+        except GateError as error:
+            record.add_note(_broken(file, error))
+            continue
+        yield file, gate
+
+
+def _broken(file: Path, error: GateError) -> Note:
+    text = error.render(file.as_posix())
+    return Note("gate-error", "error", text, file.as_posix(), error.position.line)
+
+
+def _judge(record: Record, file: Path, gate: Gate, model: ModelChecks) -> None:
+    """Analyzes a model, unless all its checks are switched off, and judges it."""
+    shown = file.as_posix()
+    asked = [check for check in model.checks if check.threshold.severity != "off"]
+    for switched_off in (check for check in model.checks if check not in asked):
+        record.add(outcomes.switched_off(shown, model, switched_off), file)
+    if not asked:
+        return
+    report = analyze(model.request)
+    accepted = None if record.options.updating else gate.accepted.get(model.id)
+    comparison = compare(accepted, report) if accepted is not None else None
+    for one in asked:
+        judged = judge(one, report, comparison, today())
+        outcome: Outcome = outcomes.outcome(shown, model, one, judged)
+        record.add(outcome, file, report, accepted)

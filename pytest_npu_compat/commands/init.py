@@ -1,0 +1,124 @@
+"""`npu-compat init`: a gate file for the models of a repository, with today's values as the floor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+
+from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.commands.check import SKIPPED_DIRECTORIES
+from pytest_npu_compat.commands.errors import EXIT_OK, UsageError
+from pytest_npu_compat.commands.progress import progress
+from pytest_npu_compat.commands.requests import target_of
+from pytest_npu_compat.gate.presets import preset_text
+from pytest_npu_compat.gate.starting import gate_text
+from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.run import AnalysisRequest, analyze
+
+__all__ = ["find_models", "init", "run"]
+
+GATE = "npu-compat.yaml"
+SCHEMA = "npu-compat.schema.json"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes a gate file, or prints a preset.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: There is a gate file already, or no model, or it cannot be written.
+    """
+    if arguments.preset:
+        print(preset_text(arguments.preset))
+        return EXIT_OK
+    return init(Path(arguments.directory), *target_of(arguments.target))
+
+
+def init(directory: Path, target: str, variant: str | None) -> int:
+    """Writes a gate file, and beside it the schema that editors complete and check it by.
+
+    Args:
+        directory: Where the gate file is written; models are searched below.
+        target: Name of the target.
+        variant: Variant of the target; its default if None.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: There is a gate file already, or no model, or it cannot be written.
+    """
+    gate = directory / GATE
+    if not directory.is_dir():
+        raise UsageError(f"there is no directory {directory}")
+    if gate.exists() or gate.is_symlink():
+        raise UsageError(f"{gate} exists, and init never overwrites")
+    models = find_models(directory)
+    if not models:
+        raise UsageError(f"there is no *.onnx in {directory.resolve().name}/ or below")
+    reports = list(progress(_analyze(directory, models, target, variant), len(models)))
+    broken = [report for report in reports if report.error is not None]
+    if len(broken) == len(reports):
+        reasons = "".join(f"\n  {_left_out(report)}" for report in broken)
+        raise UsageError(f"none of the models can be analyzed:{reasons}")
+    text = gate_text(reports, f"{target}:{variant}" if variant else target, SCHEMA)
+    try:
+        with gate.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        schema = directory / SCHEMA
+        if not schema.exists():
+            schema.write_text(_schema(), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
+    print(f"{gate} written: {len(reports)} models")
+    for report in broken:
+        print(f"  left out: {_left_out(report)}")
+    print("run `pytest`; then keep the state with a baseline, see the comments in the file")
+    return EXIT_OK
+
+
+def _left_out(report: Report) -> str:
+    assert report.error is not None
+    return clean(f"{report.model.path}: {report.error.code}: {report.error.message}", 500)
+
+
+def find_models(directory: Path) -> list[str]:
+    """Paths of the ONNX files below a directory, those that git ignores left out."""
+    try:
+        listed = subprocess.run(  # noqa: S603 - a list of arguments, no shell
+            ["git", "-C", str(directory), "ls-files", "-coz", "--exclude-standard", "*.onnx"],  # noqa: S607
+            check=True,
+            capture_output=True,
+        ).stdout
+        found = [os.fsdecode(name) for name in listed.split(b"\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        found = list(_walk(directory))
+    return sorted(name for name in set(found) if (directory / name).is_file())
+
+
+def _walk(directory: Path) -> Iterator[str]:
+    for place, directories, names in os.walk(directory):
+        directories[:] = sorted(
+            d for d in directories if not d.startswith(".") and d not in SKIPPED_DIRECTORIES
+        )
+        for name in names:
+            if name.lower().endswith(".onnx"):
+                yield (Path(place) / name).relative_to(directory).as_posix()
+
+
+def _analyze(
+    directory: Path, models: Sequence[str], target: str, variant: str | None
+) -> Iterator[Report]:
+    for model in models:
+        path = str((directory / model).resolve())
+        yield analyze(AnalysisRequest(path, Path(model).stem, model, target, variant))
+
+
+def _schema() -> str:
+    return (resources.files("pytest_npu_compat") / "data" / SCHEMA).read_text("utf-8")

@@ -1,0 +1,228 @@
+"""What a run of gates gave: every check with its verdict, and the reports they were judged on.
+
+The record of a run is what every output is made from, whether the run was pytest's, that of
+``npu-compat check``, or several merged ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.report import Report
+
+__all__ = [
+    "RUN_SCHEMA_VERSION",
+    "GateRun",
+    "Note",
+    "Outcome",
+    "Status",
+    "in_note_order",
+    "in_order",
+    "merge",
+]
+
+RUN_SCHEMA_VERSION = "1.0"
+
+Status = Literal["passed", "failed", "waived", "warned", "off", "not_analyzable"]
+"""``failed`` and ``not_analyzable`` fail the build."""
+
+RED: tuple[Status, ...] = ("failed", "not_analyzable")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check of a run.
+
+    Attributes:
+        gate_file: Path of the gate file, relative to where the run was started.
+        line: Of the threshold in the gate file, counted from 1.
+        model: Name of the model, as in ids.
+        target: Name of the target, as in ids.
+        metric: Name of the metric.
+        status: What came out.
+        message: One line: the verdict.
+        text: The whole text of a failure; equal to `message` if there is no more to say.
+        limit: What was demanded, e.g. ``≥ 96%``.
+        actual: What was found, e.g. ``97.4% (152/156 operators)``; None if there is no value.
+        value: What was found, in the metric's base unit; None if there is no value.
+        baseline: The baseline's value as text; None without one.
+        gain: By how much the value is better than the baseline's, in the metric's base unit;
+            negative if it is worse, None without a baseline.
+        cause: What changed although the model file did not, e.g. versions of the rules.
+        regressions: Operators that left the NPU since the baseline, as ``name: why``.
+        waiver: Reason and date of an active or expired waiver; None without one.
+    """
+
+    gate_file: str
+    line: int
+    model: str
+    target: str
+    metric: str
+    status: Status
+    message: str
+    text: str
+    limit: str
+    actual: str | None = None
+    value: float | None = None
+    baseline: str | None = None
+    gain: float | None = None
+    cause: str | None = None
+    regressions: tuple[str, ...] = ()
+    waiver: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of its report in `GateRun.reports`: ``npu-compat.yaml::detector[ethos-n78]``."""
+        return f"{self.gate_file}::{self.model}[{self.target}]"
+
+    @property
+    def id(self) -> str:
+        """As in test ids: ``npu-compat.yaml::detector[ethos-n78]::npu_ratio``."""
+        return f"{self.key}::{self.metric}"
+
+    @property
+    def red(self) -> bool:
+        """Whether it fails the build."""
+        return self.status in RED
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about a run that a reader must see although no check says it.
+
+    Attributes:
+        kind: What it is about, e.g. ``unused-waiver``.
+        level: ``note`` or ``error``; an error fails the build.
+        message: One line.
+        gate_file: Where it belongs; empty if to no gate file.
+        line: In the gate file, counted from 1; 0 for all of it.
+    """
+
+    kind: str
+    level: Literal["note", "error"]
+    message: str
+    gate_file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class GateRun:
+    """A run of one or more gates.
+
+    Attributes:
+        outcomes: Checks in the order of `in_order`.
+        reports: What was judged, by `Outcome.key`.
+        baselines: What it was compared with, by `Outcome.key`; only the models that have a baseline.
+        notes: What else a reader must see.
+    """
+
+    outcomes: tuple[Outcome, ...] = ()
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    baselines: Mapping[str, Report] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was judged, and nothing of it fails the build."""
+        errors = any(note.level == "error" for note in self.notes)
+        return bool(self.outcomes) and not errors and not any(o.red for o in self.outcomes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values: the same run gives the same bytes."""
+        return {
+            "schema_version": RUN_SCHEMA_VERSION,
+            "passed": self.passed,
+            "outcomes": [
+                {**dataclasses.asdict(o), "regressions": list(o.regressions)} for o in self.outcomes
+            ],
+            "reports": {key: report.to_dict() for key, report in self.reports.items()},
+            "baselines": {key: report.to_dict() for key, report in self.baselines.items()},
+            "notes": [dataclasses.asdict(note) for note in self.notes],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GateRun:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: `data` is not a run of this major schema version.
+        """
+        if not isinstance(data, Mapping) or "outcomes" not in data:
+            raise ValueError("not the record of a run")
+        version = str(data.get("schema_version", ""))
+        if version.split(".")[0] != RUN_SCHEMA_VERSION.split(".")[0]:
+            raise ValueError(f"run schema {version or 'missing'} is not {RUN_SCHEMA_VERSION}")
+        try:
+            return cls(
+                tuple(_read(Outcome, o) for o in data["outcomes"]),
+                {key: Report.from_dict(r) for key, r in data["reports"].items()},
+                {key: Report.from_dict(r) for key, r in data["baselines"].items()},
+                tuple(_read(Note, note) for note in data["notes"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not the record of a run: {error}") from error
+
+
+def in_order(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """By gate file, model, target, and the order of the metrics table."""
+    rank = {name: index for index, name in enumerate(METRICS)}
+    return tuple(
+        sorted(
+            outcomes,
+            key=lambda o: (o.gate_file, o.model, o.target, rank.get(o.metric, len(rank)), o.metric),
+        )
+    )
+
+
+def in_note_order(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Errors first, then by place; each once."""
+    return tuple(
+        sorted(
+            dict.fromkeys(notes),
+            key=lambda n: (n.level != "error", n.gate_file, n.line, n.kind, n.message),
+        )
+    )
+
+
+def merge(runs: Iterable[GateRun]) -> GateRun:
+    """One run from the shards of a run. A check that several shards judged counts once, the worst.
+
+    Args:
+        runs: The shards, in any order: the result is the same.
+    """
+    outcomes: dict[str, Outcome] = {}
+    reports: dict[str, Report] = {}
+    baselines: dict[str, Report] = {}
+    notes: list[Note] = []
+    for run in runs:
+        for outcome in run.outcomes:
+            known = outcomes.get(outcome.id)
+            if known is None or _badness(outcome) > _badness(known):
+                outcomes[outcome.id] = outcome
+        reports.update(run.reports)
+        baselines.update(run.baselines)
+        notes.extend(run.notes)
+    return GateRun(
+        in_order(outcomes.values()),
+        dict(sorted(reports.items())),
+        dict(sorted(baselines.items())),
+        in_note_order(notes),
+    )
+
+
+_BADNESS: tuple[Status, ...] = ("off", "passed", "warned", "waived", "failed", "not_analyzable")
+
+
+def _badness(outcome: Outcome) -> tuple[int, str]:
+    return _BADNESS.index(outcome.status), outcome.message
+
+
+def _read(kind: Any, data: Mapping[str, Any]) -> Any:
+    known = {f.name for f in dataclasses.fields(kind)}
+    return kind(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
+    )

@@ -1,0 +1,169 @@
+"""What the process that reports learns of checks, which may run in xdist workers, and how a run ends.
+
+What the record needs travels as plain values on pytest's own reports, which xdist carries.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_npu_compat.stray import stray_gates
+
+if TYPE_CHECKING:
+    from pytest_npu_compat.collection import CheckItem
+    from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
+    from pytest_npu_compat.run_options import RunOptions
+
+__all__ = ["CHECK", "Recorder", "attach"]
+
+CHECK = "npu_compat_check"
+"""Attribute of a check's report: what `Recorder` reads."""
+
+_SENT: pytest.StashKey[set[str]] = pytest.StashKey()
+
+
+def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> None:
+    """Puts what the record needs of a check on its report; a model's reports go with its first check.
+
+    Args:
+        report: Of the check.
+        item: The check.
+        options: What the command line says of the run.
+    """
+    from pytest_npu_compat.collection import relative
+    from pytest_npu_compat.render import outcomes
+
+    if item.outcome is None:
+        message = "the check ended with an error that is a defect of pytest-npu-compat"
+        item.outcome = outcomes.defect(relative(item.path), item.checks, item.check, message)
+        setattr(report, CHECK, {"outcome": _plain(item.outcome), "path": str(item.path)})
+        return
+    value: dict[str, Any] = {"outcome": _plain(item.outcome), "path": str(item.path)}
+    sent = item.config.stash.setdefault(_SENT, set())
+    key = item.outcome.key
+    if options.needs_reports and key not in sent and item.outcome.status != "off":
+        sent.add(key)
+        value["report"] = json.dumps(item.model.report.to_dict())
+        if item.model.accepted is not None:
+            value["accepted"] = json.dumps(item.model.accepted.to_dict())
+    if "report" in vars(item.model):  # it was judged
+        from pytest_npu_compat.render.terminal import report_row
+
+        value["row"] = report_row(item.checks.id, item.model.report)
+        value["recalled"] = item.recalled
+    setattr(report, CHECK, value)
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {**dataclasses.asdict(outcome), "regressions": list(outcome.regressions)}
+
+
+@dataclass(eq=False)  # pytest keeps plugins in sets
+class Recorder:
+    """Collects what checks say of themselves, and closes the run.
+
+    Attributes:
+        options: What the command line says of the run.
+        run: The record, once the run is over; None if no gate file had a part in it.
+    """
+
+    options: RunOptions
+    run: GateRun | None = None
+    _checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _broken: dict[str, str] = field(default_factory=dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes what a check says of itself."""
+        value: dict[str, Any] | None = getattr(report, CHECK, None)
+        if value is not None:
+            self._checks[report.nodeid] = value
+        elif report.failed and report.nodeid.split("::")[0].endswith((".yaml", ".yml")):
+            # An error around a check, e.g. an xdist worker that crashed: nobody judged it.
+            reason = report.longreprtext.strip().splitlines() or ["no reason was recorded"]
+            self._broken[report.nodeid] = f"{report.nodeid}: {reason[-1]}"
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Takes the error of a gate file that could not be read."""
+        file = report.nodeid.split("::")[0]
+        if report.failed and file.endswith((".yaml", ".yml")):
+            self._broken[file] = str(report.longrepr)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Closes the record, writes what was asked for, and fails a run that only looked green."""
+        if session.config.option.collectonly:
+            return
+        seen = {Path(value["path"]) for value in self._checks.values()}
+        stray = list(stray_gates(session, seen, self._broken))
+        options = self.options
+        if self._checks or self._broken or stray or options.strict or options.needs_reports:
+            self._close(stray)
+        notes = self.run.notes if self.run is not None else ()
+        errors = any(note.level == "error" for note in notes)
+        green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if errors and session.exitstatus in green:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _close(self, stray: list[str]) -> None:
+        """Imports what makes the record: a run without gate files does not pay for it."""
+        from pytest_npu_compat.analysis.report import Report
+        from pytest_npu_compat.gate.outcome import Note, Outcome
+        from pytest_npu_compat.render.outputs import finish
+        from pytest_npu_compat.run_record import Record
+
+        record = Record(self.options)
+        for value in self._checks.values():
+            plain = value["outcome"]
+            outcome = Outcome(**{**plain, "regressions": tuple(plain["regressions"])})
+            reports = [
+                Report.from_dict(json.loads(value[key])) if key in value else None
+                for key in ("report", "accepted")
+            ]
+            record.add(outcome, Path(value["path"]), *reports)
+        for file, text in self._broken.items():
+            place = file.split("::")[0]
+            record.add_note(Note("gate-error", "error", text.split("\n")[0], place))
+        for file in stray:
+            text = f"{file} lies here, but this run did not collect it"
+            record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
+        self.run = finish(record.close(), self.options.files)
+
+    def rows(self) -> list[dict[str, str]]:
+        """One row of the summary table for each model and target that was judged."""
+        from pytest_npu_compat.render.terminal import verdict
+
+        rows: dict[str, dict[str, str]] = {}
+        counts: dict[str, Counter[Status]] = {}
+        for nodeid, value in self._checks.items():
+            if "row" in value:
+                model = nodeid.rpartition("::")[0]
+                rows.setdefault(model, value["row"])
+                counts.setdefault(model, Counter())[value["outcome"]["status"]] += 1
+        return [
+            {**row, "verdict": row["verdict"] or verdict(counts[model])}
+            for model, row in rows.items()
+        ]
+
+    def lines(self) -> Iterator[str]:
+        """What the terminal says besides the table."""
+        from pytest_npu_compat.render.names import clean
+
+        recalled: dict[str, bool] = {}
+        for nodeid, value in self._checks.items():
+            if "row" in value:
+                model = nodeid.rpartition("::")[0]
+                recalled[model] = recalled.get(model, True) and value["recalled"]
+        if any(recalled.values()):
+            share = f"{sum(recalled.values())} of {len(recalled)}"
+            yield f"{share} analyses from cache (--npu-no-cache makes them again)"
+        for note in self.run.notes if self.run else ():
+            level = "ERROR" if note.level == "error" else "note"
+            yield f"{level}: {clean(note.message, 1000)}"

@@ -1,0 +1,46 @@
+"""What the command line says of a run of gates, be it pytest's or that of `npu-compat check`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["OUTPUT_FILES", "RunOptions"]
+
+OUTPUT_FILES = {
+    "json": "the record of the run: every verdict and report; `npu-compat merge` reads it",
+}
+"""Name of an output option -> its help. `render/outputs.py` writes them."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says of a run.
+
+    Attributes:
+        strict: Whether everything that a green run could hide is an error.
+        strict_waivers: Whether an unused waiver is one.
+        updating: Whether the baseline is written.
+        baseline: Taken instead of the baselines that gate files name.
+        files: Outputs to write, by name of the format.
+        github: Whether to speak to GitHub Actions.
+    """
+
+    strict: bool = False
+    strict_waivers: bool = False
+    updating: bool = False
+    baseline: Path | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    github: bool = False
+
+    @property
+    def needs_reports(self) -> bool:
+        """Whether the record must hold whole reports, not only verdicts."""
+        return bool(self.files) or self.updating or self.github
+
+    @property
+    def baseline_use(self) -> Literal["read", "write"]:
+        """What the run does with baselines."""
+        return "write" if self.updating else "read"
