@@ -7,7 +7,7 @@ is found.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,6 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail a full run in which a waiver had nothing to excuse",
     )
+    group.addoption(
+        "--npu-no-cache",
+        action="store_true",
+        help="analyze every model again, and keep no results for the next run",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -113,7 +118,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     from pytest_npu_compat.collection import ANALYSES, Analyses, GateYaml
 
-    parent.config.stash.setdefault(ANALYSES, Analyses())
+    parent.config.stash.setdefault(ANALYSES, Analyses(_cache_directory(parent.config)))
     selection = parent.config.stash.get(SELECTION, None)
     asked = selection.asked(file_path) if selection else {}
     options = parent.config.stash[_OPTIONS]
@@ -124,6 +129,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         baseline=options.baseline,
         updating=options.updating,
     )
+
+
+def _cache_directory(config: pytest.Config) -> Callable[[], Path] | None:
+    """What makes the directory for results of earlier runs; pytest's `--cache-clear` empties it."""
+    cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
+    if cache is None or config.getoption("--npu-no-cache"):
+        return None
+    return lambda: Path(cache.mkdir("npu-compat"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -58,6 +58,7 @@ def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> N
         from pytest_npu_compat.render.terminal import report_row
 
         value["row"] = report_row(item.checks.id, item.model.report)
+        value["recalled"] = item.recalled
     setattr(report, CHECK, value)
 
 
@@ -155,6 +156,14 @@ class Recorder:
         """What the terminal says besides the table."""
         from pytest_npu_compat.render.names import clean
 
+        recalled: dict[str, bool] = {}
+        for nodeid, value in self._checks.items():
+            if "row" in value:
+                model = nodeid.rpartition("::")[0]
+                recalled[model] = recalled.get(model, True) and value["recalled"]
+        if any(recalled.values()):
+            share = f"{sum(recalled.values())} of {len(recalled)}"
+            yield f"{share} analyses from cache (--npu-no-cache makes them again)"
         for note in self.run.notes if self.run else ():
             level = "ERROR" if note.level == "error" else "note"
             yield f"{level}: {clean(note.message, 1000)}"

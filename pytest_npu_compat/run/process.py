@@ -91,7 +91,7 @@ class Child:
         self._selector.register(self._channel, selectors.EVENT_READ)
         self._selector.register(self._output, selectors.EVENT_READ)
         self._end = weakref.finalize(
-            self, _end, os.getpid(), process, self._selector, self._channel, self._output
+            self, _end, process, self._selector, self._channel, self._output
         )
 
     @property
@@ -199,11 +199,9 @@ def _peak_memory(pid: int) -> int:
     return int(match[1]) * 1024 if match else 0
 
 
-def _end(owner: int, process: subprocess.Popen[bytes], *resources: Any) -> None:
+def _end(process: subprocess.Popen[bytes], *resources: Any) -> None:
     for resource in resources:
         resource.close()
-    if os.getpid() != owner:
-        return  # a fork of the owner has no say over the owner's child
-    process.kill()
+    process.kill()  # does nothing in a fork, of which this process is no child
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(SECONDS_TO_DIE)

@@ -272,8 +272,8 @@ def test_same_report_as_in_this_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_worker: Worker
 ) -> None:
     models.save(models.half_on_npu(), tmp_path)
-    monkeypatch.chdir(tmp_path)  # the process was started elsewhere
     shared_worker.analyze(request_of("missing"))
+    monkeypatch.chdir(tmp_path)  # the process was started elsewhere
     for name in ("half_on_npu", "missing"):
         request = request_of(name)
         assert shared_worker.analyze(request) == analysis.analyze(request)
