@@ -128,7 +128,7 @@ COMMAND = re.compile(r"::(error|warning|notice)( (file|title|line)=[^\r\n:]*)?::
 
 @given(runs.runs())
 def test_red_exactly_if_there_is_an_error_and_one_command_a_line(run: GateRun) -> None:
-    text = annotations(run)
+    text = annotation_lines(run)
     assert ("::error" in "".join(line[:7] for line in text.split("\n"))) != run.passed
     assert all(COMMAND.fullmatch(line) for line in text.split("\n")[:-1])
     assert text.count("\n") <= github.MAX_ANNOTATIONS + 1
