@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_npu_compat.stray import stray_gates
+from pytest_npu_compat.stray import stray_gates, took_everything
 
 if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
@@ -108,14 +108,14 @@ class Recorder:
         stray = list(stray_gates(session, seen, self._broken))
         options = self.options
         if self._checks or self._broken or stray or options.strict or options.needs_reports:
-            self._close(stray)
+            self._close(stray, whole=took_everything(session) and not stray and not self._broken)
         notes = self.run.notes if self.run is not None else ()
         errors = any(note.level == "error" for note in notes)
         green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if errors and session.exitstatus in green:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _close(self, stray: list[str]) -> None:
+    def _close(self, stray: list[str], *, whole: bool) -> None:
         """Imports what makes the record: a run without gate files does not pay for it."""
         from pytest_npu_compat.analysis.report import Report
         from pytest_npu_compat.gate.outcome import Note, Outcome
@@ -138,7 +138,7 @@ class Recorder:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
         environ = os.environ if self.options.github else None
-        self.run, self.annotations = finish(record.close(), self.options.files, environ)
+        self.run, self.annotations = finish(record.close(whole=whole), self.options.files, environ)
 
     def rows(self) -> list[dict[str, str]]:
         """One row of the summary table for each model and target that was judged."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.baseline import baseline_text, updated
 from pytest_npu_compat.gate.errors import GateError
-from pytest_npu_compat.gate.integrity import notes, nothing_judged
+from pytest_npu_compat.gate.integrity import notes, nothing_judged, vanished
 from pytest_npu_compat.gate.loading import Gate, load_gate
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome, in_note_order, in_order
 from pytest_npu_compat.run_options import RunOptions
@@ -60,8 +60,13 @@ class Record:
         """Takes something that a reader must see although no check says it."""
         self._notes.append(note)
 
-    def close(self) -> GateRun:
-        """The finished record; writes the baselines if that was asked for."""
+    def close(self, *, whole: bool) -> GateRun:
+        """The finished record; writes the baselines if that was asked for.
+
+        Args:
+            whole: Whether the run took every gate file there is. Only then is a model that none of
+                them knows gone: gate files can share a baseline.
+        """
         strict = self.options.strict
         gates = dict(self._gates())
         if not self._outcomes and not any(note.level == "error" for note in self._notes):
@@ -75,8 +80,13 @@ class Record:
                 strict_waivers=self.options.strict_waivers,
                 updating=self.options.updating,
             )
+        sharing = _by_baseline(gates)
         if self.options.updating:
-            self._notes += self._write_baselines(gates)
+            self._notes += self._write_baselines(sharing, whole=whole)
+        elif whole:
+            for file, gates_of in sharing.items():
+                accepted, ids = gates_of[0][1].accepted, _ids(gates_of)
+                self._notes += vanished(file, accepted, ids, strict=strict)
         return GateRun(
             in_order(self._outcomes.values()),
             dict(sorted(self._reports.items())),
@@ -103,22 +113,20 @@ class Record:
         own = (o for o in self._outcomes.values() if o.gate_file == shown)
         return {f"{o.model}[{o.target}]::{o.metric}": o for o in own}
 
-    def _write_baselines(self, gates: Mapping[str, Gate]) -> Iterator[Note]:
-        by_file: dict[Path, list[tuple[str, Gate]]] = {}
-        for shown, gate in gates.items():
-            if gate.baseline is not None:
-                by_file.setdefault(gate.baseline.resolve(), []).append((shown, gate))
-        for file, sharing in sorted(by_file.items()):
-            ids = [model.id for _, gate in sharing for model in gate.models]
+    def _write_baselines(
+        self, by_file: Mapping[Path, Sequence[tuple[str, Gate]]], *, whole: bool
+    ) -> Iterator[Note]:
+        for file, sharing in by_file.items():
+            ids = _ids(sharing)
             twice = sorted({id_ for id_ in ids if ids.count(id_) > 1})
             if twice:
                 text = f"{file.name} was not written: two gate files share it and {twice[0]}"
                 yield Note("baseline-not-written", "error", text)
                 continue
-            yield from self._write_baseline(file, sharing, ids)
+            yield from self._write_baseline(file, sharing, ids if whole else None)
 
     def _write_baseline(
-        self, file: Path, sharing: Iterable[tuple[str, Gate]], ids: list[str]
+        self, file: Path, sharing: Sequence[tuple[str, Gate]], known: Sequence[str] | None
     ) -> Iterator[Note]:
         judged = {
             model.id: self._reports[key]
@@ -126,8 +134,7 @@ class Record:
             for model in gate.models
             if (key := f"{shown}::{model.id}") in self._reports
         }
-        known = ids if len(judged) == len(ids) else None
-        old = next(gate.accepted for _, gate in sharing)
+        old = sharing[0][1].accepted
         new = updated(old, judged, known)
         for id_ in sorted(id_ for id_, report in judged.items() if not report.analyzed):
             text = f"{id_} could not be analyzed: {file.name} keeps what it says of it"
@@ -141,6 +148,19 @@ class Record:
         gone = len(set(old) - set(new))
         text = f"{file.name} written: {len(new)} models" + (f", {gone} dropped" if gone else "")
         yield Note("baseline-written", "note", text)
+
+
+def _by_baseline(gates: Mapping[str, Gate]) -> dict[Path, list[tuple[str, Gate]]]:
+    """Gate files that share a baseline, with the names under which outcomes know them."""
+    found: dict[Path, list[tuple[str, Gate]]] = {}
+    for shown, gate in gates.items():
+        if gate.baseline is not None:
+            found.setdefault(gate.baseline.resolve(), []).append((shown, gate))
+    return dict(sorted(found.items()))
+
+
+def _ids(sharing: Iterable[tuple[str, Gate]]) -> list[str]:
+    return [model.id for _, gate in sharing for model in gate.models]
 
 
 def replace_file(file: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["GATE_FILES", "gate_patterns", "stray_gates"]
+__all__ = ["GATE_FILES", "gate_patterns", "stray_gates", "took_everything"]
 
 GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
 
@@ -44,6 +44,17 @@ def stray_gates(
             )
             if file not in judged and node.as_posix() not in broken:
                 yield shown
+
+
+def took_everything(session: pytest.Session) -> bool:
+    """Whether the run was told to judge every gate file of the project."""
+    config = session.config
+    sources = pytest.Config.ArgsSource
+    at_the_top = config.invocation_params.dir == config.rootpath
+    asked = config.args_source == sources.ARGS or (
+        config.args_source == sources.INVOCATION_DIR and not at_the_top
+    )
+    return not asked and not _restricted(session)
 
 
 def _restricted(session: pytest.Session) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qdq import Net
 
-__all__ = ["half_on_npu", "leaky", "on_npu", "save"]
+__all__ = ["half_on_npu", "leaky", "on_npu", "save", "wide"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "ethosn"
 """Reference data that may lie beside a clone; tests that need it skip visibly without it."""
@@ -25,6 +25,14 @@ def half_on_npu() -> Net:
     net = Net("half_on_npu", (1, 16, 8, 8))
     x = net.conv("image", 16, 3)
     net.finish(net.conv(x, 16, (4, 4), pads=[1, 1, 2, 2]))
+    return net
+
+
+def wide() -> Net:
+    """What `half_on_npu` was before its second kernel became 4x4: everything runs on the NPU."""
+    net = Net("wide", (1, 16, 8, 8))
+    x = net.conv("image", 16, 3)
+    net.finish(net.conv(x, 16, 3))
     return net
 
 

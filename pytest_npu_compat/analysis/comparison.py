@@ -121,11 +121,10 @@ class Comparison:
         """What changed although the model file did not; None if the file changed."""
         if not self.head.model.sha256 or self.head.model.sha256 != self.base.model.sha256:
             return None
-        if self.setting_changes:
-            return f"the gate file changed: {_listed(self.setting_changes)}"
-        if self.tool_changes:
-            return f"the tool changed: {_listed(self.tool_changes)}"
-        return "all versions are the same, so this is a defect of pytest-npu-compat"
+        causes = (("gate file", self.setting_changes), ("tool", self.tool_changes))
+        texts = [f"the {what} changed: {_listed(changes)}" for what, changes in causes if changes]
+        defect = "all versions are the same, so this is a defect of pytest-npu-compat"
+        return "; ".join(texts) or defect
 
     @property
     def off_npu(self) -> tuple[OperatorChange, ...]:
@@ -226,11 +225,13 @@ def _match(base: Sequence[OperatorInfo], head: Sequence[OperatorInfo]) -> dict[i
             i for i in range(len(head)) if i not in matched
         ]
 
-    exact = {(o.name, _signature(o)): index for index, o in enumerate(base)}
+    exact: dict[tuple[str, Signature], list[int]] = {}
+    for index in reversed(range(len(base))):
+        exact.setdefault((base[index].name, _signature(base[index])), []).append(index)
     for index, operator in enumerate(head):
-        before = exact.pop((operator.name, _signature(operator)), None)
-        if before is not None:
-            matched[index] = before
+        # Names need not be unique: the first is the first.
+        if same := exact.get((operator.name, _signature(operator))):
+            matched[index] = same.pop()
     old, new = left_over()
     if len(old) * len(new) <= MAX_ALIGNED:
         _align(

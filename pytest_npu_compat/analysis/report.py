@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pytest_npu_compat.analysis.checked import checked
 from pytest_npu_compat.analysis.costs import Assumption, Cost, EstimateInfo
 
 __all__ = [
@@ -287,20 +289,28 @@ class Report:
 
     @classmethod
     def _from_dict(cls, data: Mapping[str, Any]) -> Report:
-        return cls(
-            tool=_read(ToolInfo, data["tool"]),
-            model=_read(ModelInfo, data["model"]),
-            target=_read(TargetInfo, data["target"]),
-            status=data["status"],
-            error=_read(ErrorInfo, data["error"]) if data["error"] else None,
-            metrics={name: _read(MetricValue, v) for name, v in data["metrics"].items()},
-            operators=tuple(_operator(o) for o in data["operators"]),
-            partitions=tuple(_read(PartitionInfo, _with_cost(p)) for p in data["partitions"]),
-            qdq_pairs=tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
-            estimate=EstimateInfo.from_dict(data["estimate"]) if "estimate" in data else None,
-            platform={k: _read(Assumption, v) for k, v in data.get("platform", {}).items()},
-            schema_version=data["schema_version"],
-        )
+        values = {
+            "tool": _read(ToolInfo, data["tool"]),
+            "model": _read(ModelInfo, data["model"]),
+            "target": _read(TargetInfo, data["target"]),
+            "status": data["status"],
+            "error": _read(ErrorInfo, data["error"]) if data["error"] else None,
+            "metrics": {name: _metric(v) for name, v in data["metrics"].items()},
+            "operators": tuple(_operator(o) for o in data["operators"]),
+            "partitions": tuple(_read(PartitionInfo, _with_cost(p)) for p in data["partitions"]),
+            "qdq_pairs": tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
+            "estimate": EstimateInfo.from_dict(data["estimate"]) if "estimate" in data else None,
+            "platform": {k: _read(Assumption, v) for k, v in data.get("platform", {}).items()},
+            "schema_version": data["schema_version"],
+        }
+        return checked(cls, values)
+
+
+def _metric(data: Mapping[str, Any]) -> MetricValue:
+    metric = _read(MetricValue, data)
+    if not 0 <= metric.value <= sys.float_info.max:  # JSON can also say NaN and Infinity
+        raise ValueError("not a report: a metric has no finite value")
+    return metric
 
 
 def _operator(data: Mapping[str, Any]) -> OperatorInfo:
@@ -324,8 +334,7 @@ def _part(value: OperatorInfo | PartitionInfo) -> dict[str, Any]:
 
 def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:
     """A part of a report; fields that a later minor version added are left out."""
-    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return kind(**{key: _frozen(value) for key, value in data.items() if key in known})
+    return checked(kind, {key: _frozen(value) for key, value in data.items()})
 
 
 def _frozen(value: Any) -> Any:

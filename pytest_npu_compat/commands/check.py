@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     for file, gate in _read(files, record):
         for model in progress(gate.models, len(gate.models)):
             _judge(record, file, gate, model)
-    return conclude(record.close(), options)
+    return conclude(record.close(whole=not arguments.gates), options)
 
 
 def conclude(run: GateRun, options: RunOptions) -> int:

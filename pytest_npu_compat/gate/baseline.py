@@ -41,6 +41,11 @@ class BaselineError(ValueError):
         self.message = message
         self.hint = hint
 
+    @property
+    def rewritable(self) -> bool:
+        """Whether writing it anew is what to do."""
+        return self.hint == _HINT
+
 
 def read_baseline(path: Path) -> dict[str, Report]:
     """Reads a baseline: ``detector[ethos-n78]`` -> report.
@@ -76,18 +81,20 @@ def parse_baseline(data: bytes, name: str) -> dict[str, Report]:
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BaselineError(f"{name} is not JSON: {str(error)[:200]}.") from error
+        raise BaselineError(f"{name} is not JSON: {_shown(error)}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("models"), dict):
         raise BaselineError(f"{name} is not a baseline.")
-    if content.get("version") != BASELINE_VERSION:
+    version = content.get("version")
+    if type(version) is not int or version != BASELINE_VERSION:
         raise BaselineError(
-            f"{name} is a baseline of version {content.get('version')!r}, this tool reads "
+            f"{name} is a baseline of version {_shown(version, 20)}, this tool reads "
             f"{BASELINE_VERSION}."
         )
     try:
+        _json(content).encode()  # JSON can spell halves of characters, which no file can hold
         return {key: Report.from_dict(_completed(e)) for key, e in content["models"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BaselineError(f"{name} is damaged: {str(error)[:200]}.") from error
+        raise BaselineError(f"{name} is damaged: {_shown(error)}.") from error
 
 
 def updated(
@@ -156,6 +163,11 @@ def _completed(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without(data: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in keys}
+
+
+def _shown(value: object, limit: int = 200) -> str:
+    """In one harmless line."""
+    return "".join(c if c.isprintable() else "?" for c in str(value)[:limit])
 
 
 def _json(value: Any) -> str:

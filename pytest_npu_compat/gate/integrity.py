@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
 from pytest_npu_compat.gate.loading import Gate, ModelChecks
 from pytest_npu_compat.gate.outcome import Note, Outcome
 
-__all__ = ["notes", "nothing_judged"]
+__all__ = ["notes", "nothing_judged", "vanished"]
 
 Level = Literal["note", "error"]
 
@@ -48,11 +49,22 @@ def notes(
             yield Note("nothing-demanded", level, text, shown, model.line)
         if judged and gate.baseline is not None and not updating:
             yield from _compared(gate, model, shown, level, judged)
-    if gate.baseline is not None and not updating:
-        ids = {model.id for model in gate.models}
-        for gone in sorted(set(gate.accepted) - ids):
-            text = f"{gone} is in {gate.baseline.name}, but not judged any more: {_update('drops')}"
-            yield Note("vanished-model", level, text, shown)
+
+
+def vanished(
+    baseline: Path, accepted: Iterable[str], known: Collection[str], *, strict: bool
+) -> Iterator[Note]:
+    """Entries of a baseline that no gate file knows.
+
+    Args:
+        baseline: The file.
+        accepted: Its entries.
+        known: Ids of all gate files that share it.
+        strict: Whether that is an error.
+    """
+    for gone in sorted(set(accepted).difference(known)):
+        text = f"{gone} is in {baseline.name}, but not judged any more: {_update('drops')}"
+        yield Note("vanished-model", "error" if strict else "note", text)
 
 
 def nothing_judged(*, strict: bool) -> Note:

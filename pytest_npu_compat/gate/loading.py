@@ -258,6 +258,8 @@ class _Resolver:
         try:
             return read_baseline(self.baseline)
         except BaselineError as error:
+            if self.use == "write" and error.rewritable:
+                return {}
             where = ("baseline",) if self.schema.baseline else ("version",)
             raise self.tree.error(where, error.message, error.hint) from error
 
@@ -275,12 +277,11 @@ class _Resolver:
             name: self._target(
                 name,
                 entry.variant if entry else None,
-                (
-                    (
-                        "inline_non_compute_intensive_partitions",
-                        entry.inline_non_compute_intensive_partitions,
-                    ),
-                    ("sram_size", entry.sram_size),
+                # A default that is written out is no other setting.
+                tuple(
+                    entry.model_dump(
+                        exclude={"variant", "thresholds"}, exclude_defaults=True
+                    ).items()
                 )
                 if entry
                 else (),

@@ -7,10 +7,12 @@ The record of a run is what every output is made from, whether the run was pytes
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from pytest_npu_compat.analysis.checked import checked
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Report
 
@@ -26,6 +28,8 @@ __all__ = [
 ]
 
 RUN_SCHEMA_VERSION = "1.0"
+
+Part = TypeVar("Part")
 
 Status = Literal["passed", "failed", "waived", "warned", "off", "not_analyzable"]
 """``failed`` and ``not_analyzable`` fail the build."""
@@ -163,7 +167,7 @@ class GateRun:
                 {key: Report.from_dict(r) for key, r in data["baselines"].items()},
                 tuple(_read(Note, note) for note in data["notes"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not the record of a run: {error}") from error
 
 
@@ -194,35 +198,38 @@ def merge(runs: Iterable[GateRun]) -> GateRun:
     Args:
         runs: The shards, in any order: the result is the same.
     """
-    outcomes: dict[str, Outcome] = {}
-    reports: dict[str, Report] = {}
-    baselines: dict[str, Report] = {}
-    notes: list[Note] = []
-    for run in runs:
-        for outcome in run.outcomes:
-            known = outcomes.get(outcome.id)
-            if known is None or _badness(outcome) > _badness(known):
-                outcomes[outcome.id] = outcome
-        reports.update(run.reports)
-        baselines.update(run.baselines)
-        notes.extend(run.notes)
+    shards = list(runs)
+    outcomes = _worst(
+        ((o.id, o) for run in shards for o in run.outcomes),
+        lambda o: (_BADNESS.index(o.status), repr(o)),
+    )
+    reports, baselines = (
+        _worst(((key, r) for side in sides for key, r in side.items()), _report_badness)
+        for sides in ([run.reports for run in shards], [run.baselines for run in shards])
+    )
     return GateRun(
         in_order(outcomes.values()),
-        dict(sorted(reports.items())),
-        dict(sorted(baselines.items())),
-        in_note_order(notes),
+        reports,
+        baselines,
+        in_note_order(note for run in shards for note in run.notes),
     )
 
 
 _BADNESS: tuple[Status, ...] = ("off", "passed", "warned", "waived", "failed", "not_analyzable")
 
 
-def _badness(outcome: Outcome) -> tuple[int, str]:
-    return _BADNESS.index(outcome.status), outcome.message
+def _worst(items: Iterable[tuple[str, Part]], badness: Callable[[Part], Any]) -> dict[str, Part]:
+    """Of several values of a key the worst; by key."""
+    found: dict[str, Part] = {}
+    for key, item in items:
+        if key not in found or badness(item) > badness(found[key]):
+            found[key] = item
+    return dict(sorted(found.items()))
 
 
-def _read(kind: Any, data: Mapping[str, Any]) -> Any:
-    known = {f.name for f in dataclasses.fields(kind)}
-    return kind(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
-    )
+def _report_badness(report: Report) -> tuple[bool, str]:
+    return not report.analyzed, json.dumps(report.to_dict(), sort_keys=True)
+
+
+def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:
+    return checked(kind, {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})

@@ -122,10 +122,6 @@ class Drift:
     limit: Fraction
     better: str
 
-    def loss(self, before: Fraction, after: Fraction) -> Fraction:
-        """By how much a value is worse; negative if it is better."""
-        return before - after if self.better == "up" else after - before
-
     def allowed(self, unit: str) -> str:
         """The limit as the user would write it: ``0.5pp``."""
         if unit == "ratio":
@@ -238,6 +234,8 @@ def _parse_drift(metric: str, key: str, raw: Any) -> Drift:
             f"{raw!r} leaves open what it is a part of: a ratio changes by percentage points.",
             f"Write {key}: {match['number']}pp.",
         )
+    if Fraction(match["number"]) > 100:
+        raise ThresholdError(f"A ratio changes by at most 100pp; {raw!r} is more.", "")
     return Drift(_scaled(metric, unit, str(raw), match["number"], "%", ""), better)
 
 

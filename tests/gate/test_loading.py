@@ -102,6 +102,17 @@ models:
     assert model.checks[0].threshold.show() == "≥ 96% and ≤ 99%"
 
 
+def test_default_that_is_written_out_is_no_other_setting(tmp_path: Path) -> None:
+    """Or whoever writes it out is told that the gate file is why a figure moved."""
+    text = "version: 1\ntargets:\n  ethos-n78: {OPTIONS}\nthresholds: {qdq_pairs: 0}\nmodels: [a]\n"
+    options = "inline_non_compute_intensive_partitions: true, sram_size: 0"
+    written, plain = (
+        gate_of(tmp_path, text.replace("OPTIONS", given)).models[0].request
+        for given in (options, "")
+    )
+    assert written == plain
+
+
 @pytest.mark.parametrize(
     ("line", "variant"),
     [
