@@ -24,6 +24,7 @@ def analyze(
     target: str = "ethos-n78",
     variant: str | None = None,
     quantization: str | None = None,
+    estimate: bool = False,
 ) -> Report:
     """Analyzes a model file.
 
@@ -32,6 +33,7 @@ def analyze(
         target: Name of the target.
         variant: Variant of the target; its default if None.
         quantization: ``assume-int8`` to judge a float model as if it had been quantized.
+        estimate: Whether to estimate time, DRAM traffic and energy.
 
     Returns:
         The report; its status is ``not_analyzable`` if the model cannot be judged.
@@ -46,7 +48,13 @@ def analyze(
 
     path = Path(model)
     request = AnalysisRequest(
-        str(path), path.stem, path.as_posix(), target, variant, quantization=quantization
+        str(path),
+        path.stem,
+        path.as_posix(),
+        target,
+        variant,
+        quantization=quantization,
+        estimate=estimate,
     )
     return run(request)
 

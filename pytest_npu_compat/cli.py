@@ -162,6 +162,9 @@ def _add_models(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave regions without multiply-accumulates on the NPU",
     )
+    command.add_argument(
+        "--estimate", action="store_true", help="estimate time, DRAM traffic and energy too"
+    )
     command.add_argument("--timeout", metavar="TIME", help="for each model, e.g. '120 s'")
     command.add_argument("--memory", metavar="SIZE", help="of the analysis process, e.g. '4 GB'")
 

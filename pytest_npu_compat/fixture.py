@@ -40,6 +40,7 @@ class NpuCompat:
         variant: str | None = None,
         inputs: Mapping[str, Sequence[int]] | None = None,
         quantization: str | None = None,
+        estimate: bool = False,
     ) -> Report:
         """Analyzes a model.
 
@@ -49,6 +50,7 @@ class NpuCompat:
             variant: Variant of the target; its default if None.
             inputs: Shapes that pin open dimensions, by input name.
             quantization: ``assume-int8`` to judge a float model as if it had been quantized.
+            estimate: Whether to estimate time, DRAM traffic and energy, for thresholds on these.
 
         Returns:
             The report; it is not an error if the model cannot be analyzed, but no check of it passes.
@@ -69,6 +71,7 @@ class NpuCompat:
                 variant,
                 inputs=shapes,
                 quantization=quantization,
+                estimate=estimate,
             )
 
         if isinstance(model, (str, Path)):
@@ -120,5 +123,7 @@ def judge_marker(item: pytest.Item, marker: pytest.Mark) -> None:
     subject = NpuCompat(item.path.parent)
     names = ("target", "variant", "inputs", "quantization")
     settings = {name: arguments.pop(name) for name in names if name in arguments}
-    report = subject.analyze(arguments.pop("model"), **settings)
+    model = arguments.pop("model")
+    estimate = any(name in METRICS and METRICS[name].estimated for name in arguments)
+    report = subject.analyze(model, estimate=estimate, **settings)
     subject.check(report, **arguments)

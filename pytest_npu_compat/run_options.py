@@ -10,6 +10,7 @@ from typing import Literal
 __all__ = ["OUTPUT_FILES", "RunOptions"]
 
 OUTPUT_FILES = {
+    "html": "a self-contained page: every check, a picture of every model",
     "json": "the record of the run: every verdict and report; `npu-compat merge` reads it",
 }
 """Name of an output option -> its help. `render/outputs.py` writes them."""

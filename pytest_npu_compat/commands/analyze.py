@@ -14,6 +14,7 @@ from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
 from pytest_npu_compat.commands.progress import progress
 from pytest_npu_compat.commands.requests import requests
 from pytest_npu_compat.model.errors import ModelError
+from pytest_npu_compat.render.estimates import describe_estimates
 from pytest_npu_compat.render.json import to_json, to_jsonl
 from pytest_npu_compat.render.terminal import report_row, table
 from pytest_npu_compat.render.text import describe
@@ -83,3 +84,6 @@ def _print_table(reports: Sequence[Report]) -> None:
     for report in reports:
         print()
         print(describe(report))
+        if report.estimate is not None:
+            print()
+            print(describe_estimates(report))

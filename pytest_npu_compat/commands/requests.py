@@ -42,6 +42,7 @@ def requests(arguments: argparse.Namespace, models: Sequence[str]) -> list[Analy
             options=tuple(options.items()),
             inputs=inputs,
             quantization="assume-int8" if getattr(arguments, "assume_int8", False) else None,
+            estimate=getattr(arguments, "estimate", False),
             limits=limits,
         )
         for model in models

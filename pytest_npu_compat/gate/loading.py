@@ -13,10 +13,18 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.baseline import BaselineError, read_baseline
 from pytest_npu_compat.gate.errors import GateError, Position
-from pytest_npu_compat.gate.schema import GateFile, LimitsEntry, ModelEntry, TargetEntry
+from pytest_npu_compat.gate.platform import ENDS, PlatformError, parse_platform
+from pytest_npu_compat.gate.schema import (
+    GateFile,
+    LimitsEntry,
+    ModelEntry,
+    PlatformEntry,
+    TargetEntry,
+)
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
 from pytest_npu_compat.gate.waiver import Waiver
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
@@ -188,6 +196,8 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         return list(ModelEntry.model_fields)
     if where[0] == "targets" and len(where) == 3:
         return list(TargetEntry.model_fields)
+    if where[0] == "platform":
+        return list(PlatformEntry.model_fields) if len(where) == 2 else list(ENDS)
     return ["min", "max", "exactly", "max_drop", "max_rise", "severity"]
 
 
@@ -215,6 +225,7 @@ class _Resolver:
             for name, target in (schema.targets or {}).items()
             if target is not None
         }
+        self.platform = self._platform()
 
     def run(self) -> Gate:
         models: list[ModelChecks] = []
@@ -298,6 +309,15 @@ class _Resolver:
             raise self.tree.error((*where, "variant"), str(error), hint) from error
         return AnalysisRequest("", "", "", name, variant, options)
 
+    def _platform(self) -> Platform:
+        entry = self.schema.platform
+        if entry is None:
+            return Platform()
+        try:
+            return parse_platform(entry.model_dump(exclude_unset=True))
+        except PlatformError as error:
+            raise self.tree.error(("platform", *error.key), error.message, error.hint) from error
+
     def _checks(self, thresholds: dict[str, Any], where: tuple[Any, ...]) -> dict[str, Check]:
         checks = {}
         raw = self._raw(where) if thresholds else {}
@@ -351,6 +371,11 @@ class _Resolver:
                 key=True,
             )
         inputs = tuple((name, tuple(shape)) for name, shape in entry.inputs.items())
+        estimate = any(
+            METRICS[name].estimated and check.threshold.severity != "off"
+            for checks in by_target.values()
+            for name, check in checks.items()
+        )
         for path in paths:
             name = entry.name or _stem(path)
             for target, checks in by_target.items():
@@ -368,6 +393,8 @@ class _Resolver:
                         inputs=inputs,
                         quantization=entry.quantization,
                         limits=Limits(self.schema.limits.timeout, self.schema.limits.memory),
+                        estimate=estimate,
+                        platform=self.platform if estimate else Platform(),
                     ),
                     checks=tuple(
                         replace(checks[name], waiver=waivers.get(name))

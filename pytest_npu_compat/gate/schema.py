@@ -22,6 +22,7 @@ __all__ = [
     "LimitsEntry",
     "LongThreshold",
     "ModelEntry",
+    "PlatformEntry",
     "TargetEntry",
     "WaiverEntry",
 ]
@@ -29,6 +30,11 @@ __all__ = [
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\[\]:\s]+$")]
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Dimension = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+
+Quantity = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9.]+\s*[A-Za-zµ%/]+\s*$"})
+]
+"""A number with its unit; `gate/platform.py` reads it."""
 
 
 Timeout = Annotated[
@@ -120,6 +126,56 @@ class TargetEntry(_Closed):
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
 
 
+class QuantityRange(_Closed):
+    """A constant that is not known well.
+
+    Attributes:
+        low: Low end.
+        nominal: What nominal estimates use.
+        high: High end.
+    """
+
+    low: Quantity
+    nominal: Quantity
+    high: Quantity
+
+
+class PlatformEntry(_Closed):
+    """The machine that estimates assume; what is left out keeps its default.
+
+    Attributes:
+        clock: Of the NPU, e.g. ``1.25 GHz``.
+        dram_bandwidth: Of CPU and NPU together, e.g. ``12 GB/s``.
+        stripe_overhead: For each stripe of a pass, e.g. ``10000 cycles``.
+        weight_saving: By weight compression, e.g. ``20%``.
+        invocation: Time of calling a partition, e.g. ``100 us``.
+        cpu_cores: E.g. ``4 cores``.
+        cpu_clock: E.g. ``2 GHz``.
+        cpu_int8_macs: Of one core, e.g. ``32 MAC/cycle``.
+        cpu_operations: On 32-bit values, of one core, e.g. ``8 op/cycle``.
+        cpu_utilization: Part of the CPU's peak that kernels reach, e.g. ``50%``.
+        npu_mac_energy: E.g. ``0.5 pJ``.
+        cpu_mac_energy: E.g. ``4.6 pJ``.
+        cpu_operation_energy: E.g. ``22 pJ``.
+        dram_energy: E.g. ``244 pJ/B``.
+    """
+
+    clock: Quantity | None = None
+    dram_bandwidth: Quantity | None = None
+    stripe_overhead: Quantity | None = None
+    weight_saving: Quantity | None = None
+    invocation: Quantity | QuantityRange | None = None
+    cpu_cores: Quantity | None = None
+    cpu_clock: Quantity | None = None
+    cpu_int8_macs: Quantity | None = None
+    cpu_operations: Quantity | None = None
+    cpu_utilization: Quantity | QuantityRange | None = None
+    npu_mac_energy: Quantity | QuantityRange | None = None
+    cpu_mac_energy: Quantity | None = None
+    cpu_operation_energy: Quantity | None = None
+    dram_energy: Quantity | QuantityRange | None = None
+
+
 class WaiverEntry(_Closed):
     """An excuse for a failing check.
 
@@ -177,6 +233,7 @@ class GateFile(_Closed):
         targets: Several targets by name.
         baseline: File with the reports of an accepted state, relative to the gate file's directory.
         thresholds: Hold for every model unless overridden.
+        platform: The machine that estimates assume.
         models: Paths, globs or entries.
         limits: What each analysis may use.
     """
@@ -186,5 +243,6 @@ class GateFile(_Closed):
     targets: dict[Name, TargetEntry | None] | None = Field(default=None, min_length=1)
     baseline: PathText | None = None
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
+    platform: PlatformEntry | None = None
     models: list[PathText | ModelEntry] = Field(min_length=1)
     limits: LimitsEntry = Field(default_factory=LimitsEntry)

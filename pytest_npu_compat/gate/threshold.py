@@ -42,7 +42,7 @@ _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 }
 _SHOWN = {">=": "≥", "<=": "≤", "==": "exactly", ">": ">", "<": "<"}
 _QUANTITY = re.compile(
-    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[A-Za-z%×]*)\s*"
+    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[A-Za-zµ%×]*)\s*"
 )
 
 
@@ -268,6 +268,8 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
                 f"{raw} has no unit, and {metric} is a ratio.",
                 _ratio_hint(Fraction(str(raw)), "" if only else ">="),
             )
+        if "" not in UNIT_SCALES[unit] or (METRICS[metric].estimated and not only):
+            raise ThresholdError(f"{raw} says too little of {metric}.", f"Write, say, {example}.")
         if isinstance(raw, float) and not raw.is_integer():
             raise ThresholdError(f"{metric} is a whole number, {raw} is not.", "")
         if raw < 0:
@@ -290,6 +292,11 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
             f"{raw!r} does not say whether more or less is meant.",
             f'Write ">= {shown}" (or "== {shown}").',
         )
+    if not comparison and not only and METRICS[metric].estimated:
+        raise ThresholdError(
+            f"{raw!r} does not say whether more or less is meant; an estimate is never exact.",
+            f'Write "{"<=" if better == "down" else ">="} {raw.strip()}".',
+        )
     return Bound(only or comparison or default, limit)
 
 
@@ -298,6 +305,11 @@ def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, sign: st
     if unit == "ratio" and not suffix:
         raise ThresholdError(
             f"{raw!r} has no unit, and {metric} is a ratio.", _ratio_hint(Fraction(number), sign)
+        )
+    if not suffix and suffix not in scales:
+        example = _example(unit, METRICS[metric].better)
+        raise ThresholdError(
+            f"{raw!r} has no unit, and {metric} needs one.", f"Write, say, {example}."
         )
     if suffix not in scales:
         known = ", ".join(repr(s) for s in scales if s) or "none"
@@ -323,4 +335,5 @@ def _ratio_hint(number: Fraction, sign: str) -> str:
 
 def _example(unit: str, better: str) -> str:
     sign = ">=" if better == "up" else "<="
-    return {"ratio": f'"{sign} 96%"', "bytes": f'"{sign} 2 MB"'}.get(unit, f'"{sign} 3"')
+    examples = {"ratio": "96%", "bytes": "2 MB", "ms": "50 ms", "x": "4x"}
+    return f'"{sign} {examples.get(unit, 3)}"'

@@ -14,6 +14,7 @@ from pytest_npu_compat.gate.schema import (
     LimitsEntry,
     LongThreshold,
     ModelEntry,
+    PlatformEntry,
     TargetEntry,
     WaiverEntry,
 )
@@ -91,12 +92,14 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`waivers`: an entry", WaiverEntry),
     ("`targets`: an entry", TargetEntry),
     ("`limits`", LimitsEntry),
+    ("`platform`", PlatformEntry),
 )
 
 _KINDS = {
     "LimitsEntry": "mapping",
     "LongThreshold": "threshold in long form",
     "ModelEntry": "entry",
+    "PlatformEntry": "mapping",
     "TargetEntry": "target",
     "WaiverEntry": "waiver",
 }

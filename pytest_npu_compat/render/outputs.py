@@ -35,6 +35,7 @@ class Output:
 
 OUTPUTS: Mapping[str, Output] = MappingProxyType(
     {
+        "html": Output("html", "to_html"),
         "json": Output("json", "run_to_json"),
     }
 )

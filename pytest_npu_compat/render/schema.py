@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from pytest_npu_compat.analysis.costs import Assumption, EstimateInfo
 from pytest_npu_compat.analysis.report import (
     SCHEMA_VERSION,
     Conversion,
@@ -66,11 +67,15 @@ def report_schema() -> dict[str, Any]:
             "required": ["qdq_pairs"],
         },
     }
+    only_with_estimates = {
+        "estimate": part(EstimateInfo),
+        "platform": {"type": "object", "additionalProperties": part(Assumption)},
+    }
     return {
         "$schema": DIALECT,
         "title": "npu-compat report",
         "type": "object",
-        "properties": properties,
+        "properties": {**properties, **only_with_estimates},
         "required": list(properties),
         "$defs": definitions,
     }

@@ -14,6 +14,7 @@ from pytest_npu_compat.analysis.report import (
 )
 from pytest_npu_compat.gate.evaluation import CheckResult
 from pytest_npu_compat.render.changes import since_baseline
+from pytest_npu_compat.render.estimates import describe_estimates
 from pytest_npu_compat.render.names import clean
 from pytest_npu_compat.render.wrapping import wrapped
 
@@ -47,6 +48,8 @@ def explain_failure(result: CheckResult) -> str:
         lines += ["", *_islands(report)]
     elif explained_by == "hazards":
         lines += ["", *_hazards(report)]
+    elif explained_by == "estimates":
+        lines += ["", describe_estimates(report)]
     else:
         kinds = result.threshold.kinds
         only = [o for o in report.operators if kinds.offends(o)] if kinds else []

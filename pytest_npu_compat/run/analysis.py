@@ -114,7 +114,12 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
     from pytest_npu_compat.analysis.metrics import measure
     from pytest_npu_compat.analysis.placement import place
 
-    facts = collect(place(program, target))
+    placement = place(program, target)
+    facts = collect(placement)
+    if request.estimate:
+        from pytest_npu_compat.analysis.estimate import estimate
+
+        facts = estimate(facts, placement, target, request.platform)
     return Report(
         tool=tool(target.rules),
         model=ModelInfo(
@@ -134,6 +139,8 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
         operators=tuple(facts.operators),
         partitions=tuple(facts.partitions),
         qdq_pairs=tuple(facts.qdq_pairs),
+        estimate=facts.estimate,
+        platform=request.platform.assumptions() if facts.estimate else {},
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["AnalysisRequest", "AssumedQuantization"]
@@ -29,6 +30,8 @@ class AnalysisRequest:
         inputs: Shapes that pin the dimensions of graph inputs, as (name, shape) pairs.
         quantization: ``assume-int8`` to judge a float model as if it had been quantized; None to
             judge the model as it is.
+        estimate: Whether the report estimates time, DRAM traffic and energy.
+        platform: The machine that estimates assume.
         limits: What the analysis may use. They are no part of what it finds.
 
     Raises:
@@ -43,6 +46,8 @@ class AnalysisRequest:
     options: tuple[tuple[str, bool | int], ...] = ()
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     quantization: str | None = None
+    estimate: bool = False
+    platform: Platform = field(default_factory=Platform)
     limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
@@ -63,4 +68,6 @@ class AnalysisRequest:
         fields["options"] = tuple((str(k), v) for k, v in data["options"])
         fields["inputs"] = tuple((str(k), tuple(v)) for k, v in data["inputs"])
         fields["limits"] = Limits(**data["limits"])
+        if "platform" in fields:
+            fields["platform"] = Platform.from_dict(fields["platform"])
         return cls(**fields)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import (
     ErrorInfo,
     MetricValue,
@@ -78,6 +79,8 @@ CHANGES: dict[str, Any] = {
     "options": (("sram_size", 1),),
     "inputs": (("image", (1, 3, 8, 8)),),
     "quantization": "assume-int8",
+    "estimate": True,
+    "platform": Platform(clock=1e9),
 }
 
 
