@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_npu_compat import __version__
 from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_USAGE, UsageError
-from pytest_npu_compat.run_options import OUTPUT_FILES
+from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES
 
 __all__ = ["main"]
 
@@ -176,3 +176,4 @@ def _add_target(command: argparse.ArgumentParser) -> None:
 def _add_outputs(command: argparse.ArgumentParser) -> None:
     for name, text in OUTPUT_FILES.items():
         command.add_argument(f"--{name}", metavar="FILE", help=f"write {text}")
+    command.add_argument("--github", action="store_true", help=GITHUB)

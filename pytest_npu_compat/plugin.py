@@ -15,7 +15,7 @@ import pytest
 
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
 from pytest_npu_compat.recording import Recorder, attach
-from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
+from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES, RunOptions
 from pytest_npu_compat.selection import SELECTION, widen
 from pytest_npu_compat.stray import gate_patterns
 
@@ -56,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, text in OUTPUT_FILES.items():
         group.addoption(f"--npu-{name}", metavar="FILE", help=f"write {text}")
+    group.addoption("--npu-github", action="store_true", help=GITHUB)
     group.addoption(
         "--npu-strict-waivers",
         action="store_true",
@@ -87,6 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
             for name in OUTPUT_FILES
             if (file := config.getoption(f"--npu-{name}"))
         },
+        github=config.getoption("--npu-github"),
     )
     config.stash[_OPTIONS] = options
     if not hasattr(config, "workerinput"):
@@ -203,5 +205,5 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
         for line in table(rows, shutil.get_terminal_size().columns):
             terminalreporter.write_line(line)
-    for line in notes:
+    for line in [*notes, *recorder.annotations.splitlines()]:
         terminalreporter.write_line(line)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,10 +74,12 @@ class Recorder:
     Attributes:
         options: What the command line says of the run.
         run: The record, once the run is over; None if no gate file had a part in it.
+        annotations: What GitHub Actions reads from the output.
     """
 
     options: RunOptions
     run: GateRun | None = None
+    annotations: str = ""
     _checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
 
@@ -134,7 +137,8 @@ class Recorder:
         for file in stray:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
-        self.run = finish(record.close(), self.options.files)
+        environ = os.environ if self.options.github else None
+        self.run, self.annotations = finish(record.close(), self.options.files, environ)
 
     def rows(self) -> list[dict[str, str]]:
         """One row of the summary table for each model and target that was judged."""

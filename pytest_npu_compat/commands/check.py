@@ -23,7 +23,7 @@ from pytest_npu_compat.run import analyze
 from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
 from pytest_npu_compat.run_record import Record
 
-__all__ = ["find_gates", "output_files", "print_run", "run"]
+__all__ = ["conclude", "find_gates", "output_files", "run"]
 
 GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
 SKIPPED_DIRECTORIES = {"node_modules", "build", "dist", "venv", "__pycache__"}
@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         updating=arguments.update_baseline,
         baseline=Path(arguments.baseline) if arguments.baseline else None,
         files=output_files(arguments),
+        github=arguments.github,
     )
     files = [file for path in arguments.gates or ["."] for file in find_gates(Path(path))]
     if not files:
@@ -52,9 +53,16 @@ def run(arguments: argparse.Namespace) -> int:
     for file, gate in _read(files, record):
         for model in progress(gate.models, len(gate.models)):
             _judge(record, file, gate, model)
-    finished = finish(record.close(), options.files)
-    print_run(finished)
-    return EXIT_OK if finished.passed else EXIT_RED
+    return conclude(record.close(), options)
+
+
+def conclude(run: GateRun, options: RunOptions) -> int:
+    """Writes the outputs that were asked for, prints the verdict, and gives the exit code."""
+    run, annotations = finish(run, options.files, os.environ if options.github else None)
+    for line in run_lines(run, shutil.get_terminal_size().columns):
+        print(line)
+    print(annotations, end="")
+    return EXIT_OK if run.passed else EXIT_RED
 
 
 def output_files(arguments: argparse.Namespace) -> dict[str, Path]:
@@ -82,12 +90,6 @@ def find_gates(path: Path) -> Iterator[Path]:
         for name in sorted(names):
             if any(Path(name).match(pattern) for pattern in GATE_FILES):
                 yield Path(directory) / name
-
-
-def print_run(finished: GateRun) -> None:
-    """The verdict on standard output: failures first, then the table and the notes."""
-    for line in run_lines(finished, shutil.get_terminal_size().columns):
-        print(line)
 
 
 def _read(files: Sequence[Path], record: Record) -> Iterator[tuple[Path, Gate]]:

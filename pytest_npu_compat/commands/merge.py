@@ -7,10 +7,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_npu_compat.commands.check import output_files, print_run
-from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
+from pytest_npu_compat.commands.check import conclude, output_files
+from pytest_npu_compat.commands.errors import UsageError
 from pytest_npu_compat.gate.outcome import GateRun, Note, in_note_order, merge
-from pytest_npu_compat.render.outputs import finish
+from pytest_npu_compat.run_options import RunOptions
 
 __all__ = ["read_run", "run"]
 
@@ -30,9 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         text = f"{len(paths)} of {expected} shards are here: what the others judged is not known"
         note = Note("missing-shard", "error", text)
         merged = replace(merged, notes=in_note_order([*merged.notes, note]))
-    merged = finish(merged, output_files(arguments))
-    print_run(merged)
-    return EXIT_OK if merged.passed else EXIT_RED
+    return conclude(merged, RunOptions(files=output_files(arguments), github=arguments.github))
 
 
 def read_run(path: Path) -> GateRun:

@@ -80,7 +80,7 @@ CHANGES: dict[str, Any] = {
     "inputs": (("image", (1, 3, 8, 8)),),
     "quantization": "assume-int8",
     "estimate": True,
-    "platform": Platform(clock=1e9),
+    "platform": dataclasses.replace(Platform(), cpu_cores=2),
 }
 
 
