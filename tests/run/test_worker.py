@@ -15,6 +15,7 @@ import models
 import onnx
 import pytest
 
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.run import analysis
 from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
@@ -275,8 +276,10 @@ def test_same_report_as_in_this_process(
     shared_worker.analyze(request_of("missing"))
     monkeypatch.chdir(tmp_path)  # the process was started elsewhere
     for name in ("half_on_npu", "missing"):
-        request = request_of(name)
-        assert shared_worker.analyze(request) == analysis.analyze(request)
+        plain = request_of(name)
+        estimated = dataclasses.replace(plain, estimate=True, platform=Platform(clock=1e9))
+        for request in (plain, estimated):
+            assert shared_worker.analyze(request) == analysis.analyze(request)
 
 
 def test_limits_are_no_part_of_a_report(tmp_path: Path, shared_worker: Worker) -> None:
