@@ -78,11 +78,15 @@ class TargetEntry(_Closed):
         inline_non_compute_intensive_partitions: Whether a region without multiply-accumulates goes
             back to the CPU.
         sram_size: Bytes of SRAM instead of the variant's own; 0 keeps them.
+        backend: Name of one of TVM's own backends. Reserved: no backend can be judged yet.
+        profile: Path of a target declared in YAML. Reserved: no profile can be judged yet.
     """
 
     variant: str | None = None
     inline_non_compute_intensive_partitions: bool = True
     sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
+    backend: str | None = None
+    profile: str | None = None
 
 
 class WaiverEntry(_Closed):
