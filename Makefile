@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test conformance mutation lint docs bench clean
+.PHONY: demo test conformance mutation lint docs vendor bench clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/python examples/demo.py
@@ -26,6 +26,9 @@ lint: $(VENV)/.ready-dev
 
 docs: $(VENV)/.ready
 	@$(BIN)/python docs/generate.py
+
+vendor: $(VENV)/.ready
+	@$(BIN)/python docs/vendor.py
 
 bench: $(VENV)/.ready
 	@$(BIN)/python benchmarks/overhead.py

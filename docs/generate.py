@@ -15,9 +15,16 @@ from rich.text import Text
 
 from pytest_npu_compat import analyze
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.platform import Platform
+from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.commands.report import compatibility_report
+from pytest_npu_compat.gate.platform import format_assumption
 from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.render.gate_reference import gate_reference_page
 from pytest_npu_compat.render.rules import supported_operators_page
 from pytest_npu_compat.render.schema import gate_schema, report_schema
+from pytest_npu_compat.run import AnalysisRequest
+from pytest_npu_compat.run import analyze as run
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -31,6 +38,16 @@ PUBLISHED = {
     "level4_leaky": ("46", "45", "97.8%"),
 }
 """The report's partition table: functions, NPU functions, NPU ratio."""
+
+
+PUBLISHED_ESTIMATES = {
+    "level2_relu": ("40–50 ms", "8–12×", "15–20×", "60–70%"),
+    "level3_relu": ("45–55 ms", "7–10×", "12–15×", "50–60%"),
+    "level4_relu": ("-", "-", "-", "-"),
+    "level3_leaky": ("80–100 ms", "3–5×", "5–8×", "20–30%"),
+    "level4_leaky": ("-", "-", "-", "-"),
+}
+"""The report's expectations: latency, speed-up, energy, memory traffic saved."""
 
 
 def metrics_page() -> str:
@@ -86,10 +103,99 @@ def v3_table() -> str:
     return "\n".join(lines)
 
 
-def replace_generated(path: Path, text: str) -> None:
-    """Replaces what stands between a page's two markers."""
+def v3_requests() -> list[AnalysisRequest]:
+    """The V3 family, the models in the order of the report."""
+    paths = [f"examples/v3/models/{name}.onnx" for name in PUBLISHED]
+    return [AnalysisRequest(str(ROOT / path), Path(path).stem, path) for path in paths]
+
+
+def v3_report(language: str) -> str:
+    """The compatibility report of the V3 family. It has no date: it would change every day."""
+    return compatibility_report(v3_requests(), language)[0]
+
+
+def v3_figures() -> str:
+    """Figures of the report beside those of the run."""
+    reports = {request.name: run(request) for request in v3_requests()}
+    relu, leaky = reports["level3_relu"], reports["level3_leaky"]
+
+    def count(report: Report, metric: str) -> str:
+        return format_value(report.metrics[metric])
+
+    def placed(report: Report, kind: str) -> str:
+        kinds = [o for o in report.operators if o.kind == kind]
+        return f"{sum(o.placement == 'npu' for o in kinds)} of {len(kinds)}"
+
+    def functions(metric: str) -> int:
+        both = (report.metrics["npu_function_ratio"] for report in (relu, leaky))
+        relu_count, leaky_count = (getattr(value, metric) for value in both)
+        return int(relu_count - leaky_count)
+
+    best = reports["level2_relu"]
+    rows = [
+        ("Level 2 ReLU: NPU functions of all", "104 of 105", _of(best, "npu_function_ratio")),
+        ("Level 2 ReLU: NPU ratio", "99.0% of functions", _of(best, "npu_ratio") + " operators"),
+        ("Level 3: NPU functions, ReLU minus LeakyReLU", "56", str(functions("numerator"))),
+        ("Level 2 ReLU: operators", "2,171", str(len(best.operators))),
+        ("Level 2 ReLU: convolutions", "791", placed(best, "Conv").split()[-1]),
+        ("Level 3 LeakyReLU: operators", "1,678", str(len(leaky.operators))),
+        ("Level 3 LeakyReLU: LeakyReLU on the NPU", "none of 402", placed(leaky, "LeakyRelu")),
+        ("Level 3 LeakyReLU: Q/DQ pairs on the CPU", "402", count(leaky, "cpu_qdq_pairs")),
+        ("LeakyReLU: operators of the Q/DQ pairs", "1,206", count(leaky, "conversion_operators")),
+        ("Level 2 ReLU: slices on the NPU", "75 (supported)", placed(best, "Slice")),
+        ("Level 3 ReLU: max pools on the NPU", "some on the CPU", placed(relu, "MaxPool")),
+    ]
+    lines = ["| figure | the original | this run |", "| --- | --- | --- |"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def _of(report: Report, metric: str) -> str:
+    value = report.metrics[metric]
+    return f"{value.numerator} of {value.denominator}"
+
+
+def v3_estimates() -> str:
+    """The report's expectations beside our estimates: nominal, and the range in parentheses."""
+    columns = ("latency", "speed-up", "energy ratio", "DRAM traffic saved")
+    heads = [f"report: {column} | **estimated** {column}" for column in columns]
+    lines = ["| model | MACs | " + " | ".join(heads) + " |", "|" + " --- |" * 10]
+    for name, published in PUBLISHED_ESTIMATES.items():
+        path = ROOT / "examples" / "v3" / "models" / f"{name}.onnx"
+        report = analyze(path, estimate=True)
+        assert report.estimate is not None
+        assert report.estimate.cpu_only is not None
+        before = (
+            report.estimate.cpu_only.dram_read_bytes + report.estimate.cpu_only.dram_write_bytes
+        )
+        moved = report.metrics["estimated_dram_bytes"]
+        saved = [
+            f"{1 - end / before:.0%}" for end in (moved.value, moved.high or 0, moved.low or 0)
+        ]
+        ours = [
+            format_value(report.metrics[metric]).replace("an estimate: ", "")
+            for metric in ("estimated_latency", "estimated_speedup", "estimated_energy_ratio")
+        ]
+        ours.append(f"{saved[0]} ({saved[1]} to {saved[2]})")
+        pairs = [cell for pair in zip(published, ours, strict=True) for cell in pair]
+        lines.append(f"| {name} | {report.model.macs / 1e6:.0f} M | " + " | ".join(pairs) + " |")
+    return "\n".join(lines)
+
+
+def constants_table() -> str:
+    """The constants of the estimates."""
+    lines = ["| constant | default | meaning | source |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{name}` | {format_assumption(value)} | {value.meaning} | {value.source} |"
+        for name, value in Platform().assumptions().items()
+    ]
+    return "\n".join(lines)
+
+
+def replace_generated(path: Path, text: str, name: str = "") -> None:
+    """Replaces what stands between a page's two markers, of which a page can have several by name."""
     page = path.read_text(encoding="utf-8")
-    begin, end = "<!-- begin: generated by `make docs` -->\n", "<!-- end -->"
+    begin = f"<!-- begin{name and f' {name}'}: generated by `make docs` -->\n"
+    end = "<!-- end -->"
     before, _, rest = page.partition(begin)
     _, _, after = rest.partition(end)
     path.write_text(f"{before}{begin}\n{text}\n\n{end}{after}", encoding="utf-8")
@@ -114,6 +220,7 @@ def failing_gate_picture() -> str:
 def main() -> None:
     """Writes all generated pages."""
     (HERE / "ethos-n78-operators.md").write_text(supported_operators_page(), encoding="utf-8")
+    (HERE / "gate-file.md").write_text(gate_reference_page(), encoding="utf-8")
     (HERE / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     for name, schema in (("npu-compat", gate_schema()), ("report", report_schema())):
         text = json.dumps(schema, indent=2) + "\n"
@@ -121,6 +228,10 @@ def main() -> None:
             (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
     (HERE / "failing-gate.svg").write_text(failing_gate_picture(), encoding="utf-8")
     replace_generated(ROOT / "examples" / "v3" / "README.md", v3_table())
+    replace_generated(HERE / "v3-report.md", v3_figures())
+    (HERE / "v3-report.ko.md").write_text(v3_report("ko"), encoding="utf-8")
+    replace_generated(ROOT / "examples" / "v3" / "README.md", v3_estimates(), "estimates")
+    replace_generated(HERE / "estimates.md", constants_table())
 
 
 if __name__ == "__main__":

@@ -18,16 +18,28 @@ __all__ = ["Report", "__version__", "analyze", "load_gate"]
 __version__ = "0.1.0"
 
 
-def analyze(model: str | Path, *, target: str = "ethos-n78", variant: str | None = None) -> Report:
+def analyze(
+    model: str | Path,
+    *,
+    target: str = "ethos-n78",
+    variant: str | None = None,
+    quantization: str | None = None,
+    estimate: bool = False,
+) -> Report:
     """Analyzes a model file.
 
     Args:
         model: Path of the ONNX file.
         target: Name of the target.
         variant: Variant of the target; its default if None.
+        quantization: ``assume-int8`` to judge a float model as if it had been quantized.
+        estimate: Whether to estimate time, DRAM traffic and energy.
 
     Returns:
         The report; its status is ``not_analyzable`` if the model cannot be judged.
+
+    Raises:
+        ValueError: There is no such `quantization`.
     """
     from pathlib import Path
 
@@ -35,7 +47,16 @@ def analyze(model: str | Path, *, target: str = "ethos-n78", variant: str | None
     from pytest_npu_compat.run import analyze as run
 
     path = Path(model)
-    return run(AnalysisRequest(str(path), path.stem, path.as_posix(), target, variant))
+    request = AnalysisRequest(
+        str(path),
+        path.stem,
+        path.as_posix(),
+        target,
+        variant,
+        quantization=quantization,
+        estimate=estimate,
+    )
+    return run(request)
 
 
 def load_gate(path: str | Path) -> Gate:

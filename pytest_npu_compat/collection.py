@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_npu_compat.gate.loading import Check, ModelChecks
     from pytest_npu_compat.gate.outcome import Outcome
     from pytest_npu_compat.run import AnalysisRequest
+    from pytest_npu_compat.run.cache import Cache
 
 __all__ = ["Analyses", "CheckItem", "GateYaml", "NpuCompatWarning", "relative"]
 
@@ -57,19 +58,43 @@ class Analyses:
     """The analyses of a run: each model is judged once for each target.
 
     Attributes:
+        cache_directory: Makes and names the directory for results of earlier runs; None for none.
         reports: What has been analyzed in this process so far.
+        recalled: What of it came from an earlier run.
     """
 
+    cache_directory: Callable[[], Path] | None = None
     reports: dict[AnalysisRequest, Report] = field(default_factory=dict)
+    recalled: set[AnalysisRequest] = field(default_factory=set)
 
     def get(self, request: AnalysisRequest) -> Report:
         """The report of a request, analyzed when it is first asked for."""
         if request not in self.reports:
-            # Imported here: TVM costs a second, which a run that selects no check must not pay.
-            from pytest_npu_compat.run import analyze
-
-            self.reports[request] = analyze(request)
+            self.reports[request] = self._recall(request) or self._analyze(request)
         return self.reports[request]
+
+    @functools.cached_property
+    def _cache(self) -> Cache | None:
+        from pytest_npu_compat.run.cache import Cache
+
+        try:
+            return Cache(self.cache_directory()) if self.cache_directory else None
+        except OSError:  # a directory that is read only is no reason to fail
+            return None
+
+    def _recall(self, request: AnalysisRequest) -> Report | None:
+        report = self._cache.recall(request) if self._cache else None
+        if report is not None:
+            self.recalled.add(request)
+        return report
+
+    def _analyze(self, request: AnalysisRequest) -> Report:
+        from pytest_npu_compat.run import analyze
+
+        report = analyze(request)
+        if self._cache:
+            self._cache.keep(request, report)
+        return report
 
 
 ANALYSES: pytest.StashKey[Analyses] = pytest.StashKey()
@@ -233,6 +258,11 @@ class CheckItem(pytest.Item):
             reprtraceback=ReprTraceback([entry], None, style="native"), reprcrash=crash
         )
 
+    @property
+    def recalled(self) -> bool:
+        """Whether the analysis is that of an earlier run."""
+        return self.checks.request in self.config.stash[ANALYSES].recalled
+
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """Line of the threshold in the gate file, counted from 0."""
         return self.path, self.check.line - 1, f"{self.checks.id} {self.name}"
@@ -248,6 +278,7 @@ def _properties(outcome: Outcome, result: CheckResult) -> list[tuple[str, object
         ("npu.baseline", outcome.baseline or ""),
         ("npu.target", f"{report.target.name}:{report.target.variant}"),
         ("npu.model_sha256", report.model.sha256),
+        ("npu.quantization", report.model.quantization),
     ]
 
 

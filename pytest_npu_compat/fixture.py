@@ -39,6 +39,8 @@ class NpuCompat:
         target: str = "ethos-n78",
         variant: str | None = None,
         inputs: Mapping[str, Sequence[int]] | None = None,
+        quantization: str | None = None,
+        estimate: bool = False,
     ) -> Report:
         """Analyzes a model.
 
@@ -47,29 +49,39 @@ class NpuCompat:
             target: Name of the target.
             variant: Variant of the target; its default if None.
             inputs: Shapes that pin open dimensions, by input name.
+            quantization: ``assume-int8`` to judge a float model as if it had been quantized.
+            estimate: Whether to estimate time, DRAM traffic and energy, for thresholds on these.
 
         Returns:
             The report; it is not an error if the model cannot be analyzed, but no check of it passes.
+
+        Raises:
+            ValueError: There is no such `quantization`.
         """
         from pytest_npu_compat.run import analyze
 
         shapes = tuple((name, tuple(shape)) for name, shape in (inputs or {}).items())
-        if isinstance(model, (str, Path)):
-            path = self.directory / model
-            shown = Path(model)
-            return analyze(
-                AnalysisRequest(
-                    str(path), shown.stem, shown.as_posix(), target, variant, inputs=shapes
-                )
+
+        def request(path: Path, name: str, shown_path: str) -> AnalysisRequest:
+            return AnalysisRequest(
+                str(path),
+                name,
+                shown_path,
+                target,
+                variant,
+                inputs=shapes,
+                quantization=quantization,
+                estimate=estimate,
             )
+
+        if isinstance(model, (str, Path)):
+            shown = Path(model)
+            return analyze(request(self.directory / model, shown.stem, shown.as_posix()))
         name = str(getattr(getattr(model, "graph", None), "name", "")) or "model"
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "model.onnx"
             path.write_bytes(model.SerializeToString())
-            shown_path = f"{name}.onnx"
-            return analyze(
-                AnalysisRequest(str(path), name, shown_path, target, variant, inputs=shapes)
-            )
+            return analyze(request(path, name, f"{name}.onnx"))
 
     def check(self, report: Report, **thresholds: Any) -> None:
         """Judges a report; fails the test with the text a gate would give.
@@ -109,6 +121,9 @@ def judge_marker(item: pytest.Item, marker: pytest.Mark) -> None:
     if marker.args or "model" not in arguments:
         raise ValueError("npu_compat takes keywords: model=… and thresholds by metric")
     subject = NpuCompat(item.path.parent)
-    settings = {k: arguments.pop(k) for k in ("target", "variant", "inputs") if k in arguments}
-    report = subject.analyze(arguments.pop("model"), **settings)
+    names = ("target", "variant", "inputs", "quantization")
+    settings = {name: arguments.pop(name) for name in names if name in arguments}
+    model = arguments.pop("model")
+    estimate = any(name in METRICS and METRICS[name].estimated for name in arguments)
+    report = subject.analyze(model, estimate=estimate, **settings)
     subject.check(report, **arguments)

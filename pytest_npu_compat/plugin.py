@@ -7,7 +7,7 @@ is found.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +15,7 @@ import pytest
 
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
 from pytest_npu_compat.recording import Recorder, attach
-from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
+from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES, RunOptions
 from pytest_npu_compat.selection import SELECTION, widen
 from pytest_npu_compat.stray import gate_patterns
 
@@ -56,10 +56,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, text in OUTPUT_FILES.items():
         group.addoption(f"--npu-{name}", metavar="FILE", help=f"write {text}")
+    group.addoption("--npu-github", action="store_true", help=GITHUB)
     group.addoption(
         "--npu-strict-waivers",
         action="store_true",
         help="fail a full run in which a waiver had nothing to excuse",
+    )
+    group.addoption(
+        "--npu-no-cache",
+        action="store_true",
+        help="analyze every model again, and keep no results for the next run",
     )
 
 
@@ -82,6 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
             for name in OUTPUT_FILES
             if (file := config.getoption(f"--npu-{name}"))
         },
+        github=config.getoption("--npu-github"),
     )
     config.stash[_OPTIONS] = options
     if not hasattr(config, "workerinput"):
@@ -113,7 +120,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     from pytest_npu_compat.collection import ANALYSES, Analyses, GateYaml
 
-    parent.config.stash.setdefault(ANALYSES, Analyses())
+    parent.config.stash.setdefault(ANALYSES, Analyses(_cache_directory(parent.config)))
     selection = parent.config.stash.get(SELECTION, None)
     asked = selection.asked(file_path) if selection else {}
     options = parent.config.stash[_OPTIONS]
@@ -124,6 +131,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         baseline=options.baseline,
         updating=options.updating,
     )
+
+
+def _cache_directory(config: pytest.Config) -> Callable[[], Path] | None:
+    """What makes the directory for results of earlier runs; pytest's `--cache-clear` empties it."""
+    cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
+    if cache is None or config.getoption("--npu-no-cache"):
+        return None
+    return lambda: Path(cache.mkdir("npu-compat"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -190,5 +205,5 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
         for line in table(rows, shutil.get_terminal_size().columns):
             terminalreporter.write_line(line)
-    for line in notes:
+    for line in [*notes, *recorder.annotations.splitlines()]:
         terminalreporter.write_line(line)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> N
         from pytest_npu_compat.render.terminal import report_row
 
         value["row"] = report_row(item.checks.id, item.model.report)
+        value["recalled"] = item.recalled
     setattr(report, CHECK, value)
 
 
@@ -73,10 +75,12 @@ class Recorder:
     Attributes:
         options: What the command line says of the run.
         run: The record, once the run is over; None if no gate file had a part in it.
+        annotations: What GitHub Actions reads from the output.
     """
 
     options: RunOptions
     run: GateRun | None = None
+    annotations: str = ""
     _checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
 
@@ -85,6 +89,10 @@ class Recorder:
         value: dict[str, Any] | None = getattr(report, CHECK, None)
         if value is not None:
             self._checks[report.nodeid] = value
+        elif report.failed and report.nodeid.split("::")[0].endswith((".yaml", ".yml")):
+            # An error around a check, e.g. an xdist worker that crashed: nobody judged it.
+            reason = report.longreprtext.strip().splitlines() or ["no reason was recorded"]
+            self._broken[report.nodeid] = f"{report.nodeid}: {reason[-1]}"
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Takes the error of a gate file that could not be read."""
@@ -128,13 +136,15 @@ class Recorder:
             ]
             record.add(outcome, Path(value["path"]), *reports)
         for file, text in self._broken.items():
-            place = re.match(r"(.+?):(\d+):\d+: ", text)
-            shown, line = (place[1], int(place[2])) if place else (file, 0)
+            place = re.match(r"(.+?\.ya?ml):(\d+):\d+: ", text)
+            shown, line = (place[1], int(place[2])) if place else (file.split("::")[0], 0)
             record.add_note(Note("gate-error", "error", text, shown, line))
         for file in stray:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
-        self.run = finish(record.close(whole=whole, narrow=narrow), self.options.files)
+        environ = os.environ if self.options.github else None
+        run = record.close(whole=whole, narrow=narrow)
+        self.run, self.annotations = finish(run, self.options.files, environ)
 
     def rows(self) -> list[dict[str, str]]:
         """One row of the summary table for each model and target that was judged."""
@@ -156,6 +166,14 @@ class Recorder:
         """What the terminal says besides the table."""
         from pytest_npu_compat.render.names import clean
 
+        recalled: dict[str, bool] = {}
+        for nodeid, value in self._checks.items():
+            if "row" in value:
+                model = nodeid.rpartition("::")[0]
+                recalled[model] = recalled.get(model, True) and value["recalled"]
+        if any(recalled.values()):
+            share = f"{sum(recalled.values())} of {len(recalled)}"
+            yield f"{share} analyses from cache (--npu-no-cache makes them again)"
         for note in self.run.notes if self.run else ():
             level = "ERROR" if note.level == "error" else "note"
             first = note.message.split("\n")[0]  # pytest shows the whole of an error

@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["OUTPUT_FILES", "RunOptions"]
+__all__ = ["GITHUB", "OUTPUT_FILES", "RunOptions"]
 
 OUTPUT_FILES = {
+    "html": "a self-contained page: every check, a picture of every model",
+    "junit": "a JUnit file: a suite for each model and target, a case for each check",
+    "markdown": "a summary for a pull request or a CI job",
+    "sarif": "results for code scanning",
     "json": "the record of the run: every verdict and report; `npu-compat merge` reads it",
 }
 """Name of an output option -> its help. `render/outputs.py` writes them."""
+
+GITHUB = "print annotations for GitHub Actions, and write the summary and outputs of the step"
 
 
 @dataclass(frozen=True)

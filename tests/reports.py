@@ -1,101 +1,92 @@
-"""Reports and operators as plain values, for tests that need no model."""
+"""Reports made by hand, with the metrics that such operators would really have."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import strategies as st
-
-from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.metrics import Facts, measure
 from pytest_npu_compat.analysis.report import (
+    Conversion,
     ErrorInfo,
     MetricValue,
     ModelInfo,
     OperatorInfo,
+    PartitionInfo,
     Reason,
     Report,
     TargetInfo,
     ToolInfo,
 )
 
-__all__ = ["ERROR", "KERNEL", "TOOL", "any_report", "measured", "op", "ratio", "report", "value"]
+__all__ = ["KERNEL", "SLICE", "Ranged", "failed", "island", "on_cpu", "on_npu", "report"]
 
-TOOL = ToolInfo("1.0", "0.27.0", "1.22", "rules-23.02")
-KERNEL = Reason("kernel-size", "The kernel is too large.", "4x4", "1x1 to 3x3", "Use 3x3.")
-ERROR = ErrorInfo("lfs-pointer", "models/net.onnx is a Git LFS pointer.", "Run `git lfs pull`.")
+KERNEL = Reason("kernel-size", "The kernel is too large.", "4x4", "3x3", "Use 3x3.")
+SLICE = Reason("operator-not-supported", "Slice has no form.", "Slice", None, "Use Split.")
+
+TOOL = ToolInfo("1.2.3", "0.27", "1.21", "rules-23")
 
 
-def op(
-    name: str = "node", kind: str = "Conv", placement: str = "npu", **fields: Any
-) -> OperatorInfo:
-    """An operator; off the NPU it has a reason."""
+@dataclasses.dataclass(frozen=True)
+class Ranged(MetricValue):
+    """A metric with a range, as estimates have one."""
+
+    low: float = 0.0
+    high: float = 0.0
+
+
+def on_npu(name: str, kind: str = "Conv", **fields: Any) -> OperatorInfo:
     values: dict[str, Any] = {
-        "name": name,
-        "kind": kind,
         "nodes": (name,),
-        "supported": placement == "npu",
-        "placement": placement,
-        "partition": 0 if placement == "npu" else None,
-        "composite": None,
-        "macs": 8,
+        "supported": True,
+        "placement": "npu",
+        "partition": 0,
+        "composite": "npu.op",
+        "macs": 100 if kind == "Conv" else 0,
         "output_shape": (1, 16, 8, 8),
-        "reasons": () if placement == "npu" else (KERNEL,),
-        **fields,
     }
-    return OperatorInfo(**values)
+    return OperatorInfo(name=name, kind=kind, **{**values, **fields})
 
 
-def ratio(numerator: int, denominator: int) -> MetricValue:
-    """A ratio."""
-    return MetricValue(numerator / denominator, "ratio", numerator, denominator)
+def on_cpu(name: str, kind: str = "Slice", *reasons: Reason, **fields: Any) -> OperatorInfo:
+    off = {"supported": False, "placement": "cpu", "partition": None, "composite": None}
+    return on_npu(name, kind, **{**off, "reasons": reasons or (SLICE,), **fields})
 
 
-def value(metric: str, number: int) -> MetricValue:
-    """A count or a number of bytes."""
-    return MetricValue(number, METRICS[metric].unit)
+def island(operator: OperatorInfo, calls: int = 3) -> Conversion:
+    nodes = (f"{operator.name}_dq", *operator.nodes, f"{operator.name}_q")
+    return Conversion(nodes, operator.name, operator.placement, calls)
 
 
-def measured(operators: Sequence[OperatorInfo]) -> dict[str, MetricValue]:
-    """Metrics that follow from the operators alone."""
-    on = sum(o.placement == "npu" for o in operators)
-    metrics = {"npu_ratio": ratio(on, len(operators))} if operators else {}
-    return {**metrics, "cpu_operators": value("cpu_operators", len(operators) - on)}
-
-
-def report(*operators: OperatorInfo, name: str = "net", **fields: Any) -> Report:
-    """A report; not analyzable if it is given an error."""
-    broken = fields.get("error") is not None
+def report(
+    *operators: OperatorInfo,
+    name: str = "net",
+    islands: Sequence[Conversion] = (),
+    partitions: int = 1,
+    **fields: Any,
+) -> Report:
+    placed = tuple(o.name for o in operators if o.placement == "npu")
+    parts = [PartitionInfo(i, placed, 0, 1, 1, 1000, 500) for i in range(partitions)]
+    facts = Facts(operators, parts, islands, host_ops=2)
     values: dict[str, Any] = {
         "tool": TOOL,
-        "model": ModelInfo(name, f"models/{name}.onnx", sha256="0" * 64),
+        "model": ModelInfo(name, f"models/{name}.onnx", sha256="ab" * 32, quantization="qdq"),
         "target": TargetInfo("ethos-n78", "4tops-4ple"),
-        "status": "not_analyzable" if broken else "analyzed",
-        "metrics": {} if broken else measured(operators),
+        "status": "analyzed",
+        "metrics": measure(facts),
         "operators": operators,
-        **fields,
+        "partitions": tuple(parts),
+        "qdq_pairs": tuple(islands),
     }
-    return Report(**values)
+    return Report(**{**values, **fields})
 
 
-_NAMES = st.sampled_from(["a", "b", "conv_1", "conv_2", "/net/Relu", "ü", "x y"])
-_OPERATORS = st.builds(
-    op,
-    name=_NAMES,
-    kind=st.sampled_from(["Conv", "Relu", "Softmax"]),
-    placement=st.sampled_from(["npu", "cpu", "unknown"]),
-    macs=st.integers(0, 2),
-    output_shape=st.sampled_from([(), (1, 8), (1, None, 8, 8)]),
-    attributes=st.dictionaries(
-        st.sampled_from(["kernel", "strides", "alpha"]), st.sampled_from(["1x1", "3x3"]), max_size=2
-    ),
-)
-
-
-@st.composite
-def any_report(draw: st.DrawFn, unique: bool = False) -> Report:
-    """A report of a few operators; names may occur twice unless they must not."""
-    operators = draw(
-        st.lists(_OPERATORS, max_size=7, unique_by=(lambda o: o.name) if unique else None)
+def failed(name: str = "broken", code: str = "dynamic-shape", message: str = "Open.") -> Report:
+    return Report(
+        tool=TOOL,
+        model=ModelInfo(name, f"models/{name}.onnx"),
+        target=TargetInfo("ethos-n78", "4tops-4ple"),
+        status="not_analyzable",
+        error=ErrorInfo(code, message, "Pin it."),
     )
-    return report(*operators)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
+from pytest_npu_compat.analysis.report import ASSUMED_INT8, MetricValue, OperatorInfo, Report
 
 __all__ = ["Comparison", "MetricChange", "OperatorChange", "compare"]
 
@@ -176,7 +176,7 @@ def _settings(report: Report) -> dict[str, str]:
         "target": f"{target.name}:{target.variant}",
         **{name: str(value) for name, value in target.options.items()},
         **{f"shape of {name}": "x".join(map(str, s)) for name, s in model.inputs.items()},
-        **({"quantization": "assumed"} if "assume" in model.quantization else {}),
+        **({"quantization": "assumed"} if model.quantization == ASSUMED_INT8 else {}),
     }
 
 

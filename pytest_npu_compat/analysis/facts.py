@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Iterable, Mapping
-
 from pytest_npu_compat.analysis.attributes import attributes
 from pytest_npu_compat.analysis.conversions import find_islands
+from pytest_npu_compat.analysis.dataflow import STRUCTURAL, Dataflow, size
 from pytest_npu_compat.analysis.metrics import Facts
 from pytest_npu_compat.analysis.placement import Placement
 from pytest_npu_compat.analysis.report import HazardInfo, OperatorInfo, PartitionInfo, Reason
-from pytest_npu_compat.model.graph import TensorType
-from pytest_npu_compat.model.program import Operator, Ref
+from pytest_npu_compat.model.program import Operator
 from pytest_npu_compat.target.base import Hazard
 from pytest_npu_compat.target.constraint import Level, Violation
 
 __all__ = ["collect"]
 
 _CONVERSIONS = {"qnn.dequantize", "qnn.quantize", "cast"}
-_STRUCTURAL = {"tuple", "tuple_get_item"}
-
-_BYTES = {
-    "float64": 8,
-    "int64": 8,
-    "uint64": 8,
-    "float32": 4,
-    "int32": 4,
-    "uint32": 4,
-    "float16": 2,
-    "bfloat16": 2,
-    "int16": 2,
-    "uint16": 2,
-}
 
 
 def collect(placement: Placement) -> Facts:
@@ -52,6 +34,7 @@ class _Collector:
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
         self.program = placement.program
+        self.flow = Dataflow(self.program)
         self.composite_of = {i: c for c in placement.composites for i in c.calls}
         self.partition_of = {
             root: index for index, roots in enumerate(placement.partitions) for root in roots
@@ -66,7 +49,7 @@ class _Collector:
         self.rejected = {i: match for match in placement.rejections for i in match.calls}
 
     def operator(self, operator: Operator) -> OperatorInfo:
-        calls = [i for i in operator.calls if self.program.calls[i].op not in _STRUCTURAL]
+        calls = [i for i in operator.calls if self.program.calls[i].op not in STRUCTURAL]
         composites = [self.composite_of[i] for i in calls if i in self.composite_of]
         taken = bool(calls) and len(composites) == len(calls)
         placed = taken and all(self.on_npu[i] for i in calls)
@@ -114,18 +97,8 @@ class _Collector:
     def partition(self, index: int) -> PartitionInfo:
         roots = set(self.placement.partitions[index])
         calls = [i for c in self.placement.composites if c.root in roots for i in c.calls]
-        inside = set(calls)
-        inside |= {
-            c.index
-            for c in self.program.calls
-            if c.op in _STRUCTURAL and self._sources(c.index) <= inside
-        }
-        inputs: dict[Ref, None] = {}
-        for i in calls:
-            for ref in self._resolved(i):
-                if ref not in inside and not self.program.is_constant(ref):
-                    inputs[ref] = None
-        outputs = [i for i in sorted(inside) if self._leaves(i, inside)]
+        inputs = [r for r in self.flow.reads(calls) if not self.program.is_constant(r)]
+        outputs = self.flow.leaving(calls)
         names = dict.fromkeys(
             self.program.operators[operator].name
             for i in calls
@@ -137,41 +110,9 @@ class _Collector:
             macs=sum(o.macs for o in self.program.operators if o.name in names),
             inputs=len(inputs),
             outputs=len(outputs),
-            input_bytes=sum(_size(self.program.type_of(ref)) for ref in inputs),
-            output_bytes=sum(_size(self.program.calls[i].type) for i in outputs),
+            input_bytes=sum(size(self.program.type_of(ref)) for ref in inputs),
+            output_bytes=sum(size(self.program.calls[i].type) for i in outputs),
         )
-
-    def _resolved(self, index: int) -> list[Ref]:
-        """What a call reads, with tuples replaced by their fields."""
-        refs: list[Ref] = []
-        for ref in self.program.calls[index].args:
-            if isinstance(ref, int) and self.program.calls[ref].op == "tuple":
-                refs.extend(self._resolved(ref))
-            else:
-                refs.append(ref)
-        return refs
-
-    def _sources(self, index: int) -> set[Ref]:
-        return set(self.program.calls[index].args)
-
-    def _leaves(self, index: int, inside: set[int]) -> bool:
-        """Whether the result of a call is read outside its partition as a tensor."""
-        call = self.program.calls[index]
-        if call.returns_tuple:
-            return False
-        if index in self.program.outputs:
-            return True
-        return any(user not in inside for user in self.users.get(index, ()))
-
-    @functools.cached_property
-    def users(self) -> Mapping[int, list[int]]:
-        return self.program.users()
-
-
-def _size(type_: TensorType) -> int:
-    """Bytes of a tensor; unknown dimensions count as 1."""
-    dims: Iterable[int | None] = type_.shape or ()
-    return math.prod(dim or 1 for dim in dims) * _BYTES.get(type_.dtype, 1)
 
 
 def _reason(violation: Violation) -> Reason:

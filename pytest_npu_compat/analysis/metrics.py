@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from pytest_npu_compat.analysis.costs import EstimateInfo, Figures, Range
 from pytest_npu_compat.analysis.report import (
     Conversion,
     MetricValue,
@@ -22,13 +23,25 @@ __all__ = ["METRICS", "Facts", "Metric", "measure"]
 
 @dataclass(frozen=True)
 class Facts:
-    """What metrics are computed from."""
+    """What metrics are computed from.
+
+    Attributes:
+        operators: All of the model.
+        partitions: All of the placement.
+        qdq_pairs: The islands of the integer graph.
+        host_ops: Number of IR operators in main.
+        pass_through: Partitions that compute nothing.
+        estimate: What is estimated of the model; None unless asked for.
+        figures: The estimates that are metrics; None also if they cannot be told.
+    """
 
     operators: Sequence[OperatorInfo]
     partitions: Sequence[PartitionInfo]
     qdq_pairs: Sequence[Conversion]
     host_ops: int
     pass_through: int = 0
+    estimate: EstimateInfo | None = None
+    figures: Figures | None = None
 
     def placed(self, placement: str) -> int:
         """Number of operators with a placement."""
@@ -41,12 +54,13 @@ class Metric:
 
     Attributes:
         name: As written in gate files.
-        unit: ``ratio``, ``count`` or ``bytes``.
+        unit: ``ratio``, ``count``, ``bytes``, ``ms`` or ``x`` (times).
         better: ``up`` or ``down``.
         definition: One sentence for documentation and legends.
         explained_by: What a failure of it lists: ``placement`` (operators that are not on the NPU),
-            ``islands`` (Q/DQ pairs) or ``hazards``.
-        compute: Numerator and denominator of a ratio, else the value and None.
+            ``islands`` (Q/DQ pairs), ``hazards`` or ``estimates`` (the most expensive operators).
+        compute: Numerator and denominator of a ratio; a range, None if it cannot be estimated; else the
+            value and None.
         of: What a ratio counts, e.g. ``operators``.
     """
 
@@ -55,12 +69,22 @@ class Metric:
     better: str
     definition: str
     explained_by: str
-    compute: Callable[[Facts], tuple[int, int | None]]
+    compute: Callable[[Facts], tuple[int, int | None] | Range | None]
     of: str = ""
 
+    @property
+    def estimated(self) -> bool:
+        """Whether it is an estimate, which is made only when asked for."""
+        return self.explained_by == "estimates"
+
     def measure(self, facts: Facts) -> MetricValue | None:
-        """The metric's value; None for a ratio of nothing."""
-        value, denominator = self.compute(facts)
+        """The metric's value; None for a ratio of nothing and for an estimate that is not there."""
+        computed = self.compute(facts)
+        if computed is None:
+            return None
+        if isinstance(computed, Range):
+            return MetricValue(computed.nominal, self.unit, low=computed.low, high=computed.high)
+        value, denominator = computed
         if self.unit != "ratio":
             return MetricValue(value, self.unit)
         if not denominator:
@@ -70,6 +94,10 @@ class Metric:
 
 def _count(function: Callable[[Facts], int]) -> Callable[[Facts], tuple[int, int | None]]:
     return lambda facts: (function(facts), None)
+
+
+def _estimated(function: Callable[[Figures], Range]) -> Callable[[Facts], Range | None]:
+    return lambda facts: None if facts.figures is None else function(facts.figures)
 
 
 def _npu_macs(facts: Facts) -> int:
@@ -194,6 +222,38 @@ _TABLE = (
         "Operators that the real stack accepts, but computes wrongly or cannot build.",
         "hazards",
         _count(lambda f: sum(bool(o.hazards) for o in f.operators)),
+    ),
+    Metric(
+        "estimated_latency",
+        "ms",
+        "down",
+        "Estimate, not a measurement: time of one inference.",
+        "estimates",
+        _estimated(lambda figures: figures.latency_ms),
+    ),
+    Metric(
+        "estimated_speedup",
+        "x",
+        "up",
+        "Estimate, not a measurement: time with every operator on the CPU / time as placed.",
+        "estimates",
+        _estimated(lambda figures: figures.speedup),
+    ),
+    Metric(
+        "estimated_energy_ratio",
+        "x",
+        "up",
+        "Estimate, not a measurement: energy with every operator on the CPU / energy as placed.",
+        "estimates",
+        _estimated(lambda figures: figures.energy_ratio),
+    ),
+    Metric(
+        "estimated_dram_bytes",
+        "bytes",
+        "down",
+        "Estimate, not a measurement: bytes read from and written to DRAM by NPU and CPU per inference.",
+        "estimates",
+        _estimated(lambda figures: figures.dram_bytes),
     ),
 )
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pytest_npu_compat.analysis.checked import checked
+from pytest_npu_compat.analysis.costs import Assumption, Cost, EstimateInfo
 
 __all__ = [
+    "ASSUMED_INT8",
     "SCHEMA_VERSION",
     "Conversion",
     "ErrorInfo",
@@ -26,6 +28,9 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = "1.1"
+
+ASSUMED_INT8 = "assumed-int8"
+"""`ModelInfo.quantization` of a float model that was judged as if it had been quantized."""
 
 Part = TypeVar("Part")
 
@@ -50,7 +55,8 @@ class ModelInfo:
         format: ``onnx``.
         sha256: Of the file; empty if it could not be read.
         opset: Version of ONNX's operator set; None if it could not be read.
-        quantization: ``qdq``, ``qoperator`` or ``none``.
+        quantization: ``qdq``, ``qoperator`` or ``none``; ``assumed-int8`` for a float model that was
+            judged as if it had been quantized.
         nodes: Number of nodes in the file.
         operators: Number of operators.
         macs: Multiply-accumulates of one inference.
@@ -99,15 +105,19 @@ class MetricValue:
 
     Attributes:
         value: The value in `unit`.
-        unit: ``ratio``, ``count`` or ``bytes``.
+        unit: ``ratio``, ``count``, ``bytes``, ``ms`` or ``x`` (times).
         numerator: Of a ratio, else None.
         denominator: Of a ratio, else None.
+        low: Low end of an estimate, whose nominal value is `value`; else None.
+        high: High end of an estimate, else None.
     """
 
     value: float
     unit: str
     numerator: int | None = None
     denominator: int | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,7 @@ class OperatorInfo:
         reasons: Why it is not on the NPU; empty if it is.
         hazards: What the real stack does wrong with it.
         attributes: What shapes it, in words: ``kernel`` -> ``3x3``.
+        estimate: What it costs; None unless estimates were asked for.
     """
 
     name: str
@@ -162,6 +173,7 @@ class OperatorInfo:
     reasons: tuple[Reason, ...] = ()
     hazards: tuple[HazardInfo, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    estimate: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,8 @@ class PartitionInfo:
         outputs: Number of tensors that come out.
         input_bytes: Size of the tensors that go in.
         output_bytes: Size of the tensors that come out.
+        estimate: What calling it costs, without the work of its operators: the invocation and the copies
+            of its tensors; None unless estimates were asked for.
     """
 
     id: int
@@ -185,6 +199,7 @@ class PartitionInfo:
     outputs: int
     input_bytes: int
     output_bytes: int
+    estimate: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -211,6 +226,8 @@ class Report:
     Attributes:
         status: ``analyzed`` or ``not_analyzable``; in the latter case `metrics` is empty.
         error: Why it is not analyzable, else None.
+        estimate: What is estimated of the model as a whole; None unless asked for.
+        platform: The assumptions of the estimates by name; empty unless asked for.
     """
 
     tool: ToolInfo
@@ -222,6 +239,8 @@ class Report:
     operators: tuple[OperatorInfo, ...] = ()
     partitions: tuple[PartitionInfo, ...] = ()
     qdq_pairs: tuple[Conversion, ...] = ()
+    estimate: EstimateInfo | None = None
+    platform: Mapping[str, Assumption] = field(default_factory=dict)
     schema_version: str = SCHEMA_VERSION
 
     @property
@@ -231,7 +250,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values in the public layout: the same report gives the same bytes."""
-        return {
+        data: dict[str, Any] = {
             "schema_version": self.schema_version,
             "tool": dataclasses.asdict(self.tool),
             "model": _plain(dataclasses.asdict(self.model)),
@@ -242,10 +261,14 @@ class Report:
                 name: {k: v for k, v in dataclasses.asdict(value).items() if v is not None}
                 for name, value in self.metrics.items()
             },
-            "operators": [_plain(dataclasses.asdict(o)) for o in self.operators],
-            "partitions": [_plain(dataclasses.asdict(p)) for p in self.partitions],
+            "operators": [_part(o) for o in self.operators],
+            "partitions": [_part(p) for p in self.partitions],
             "conversions": {"qdq_pairs": [_plain(dataclasses.asdict(c)) for c in self.qdq_pairs]},
         }
+        if self.estimate is not None:
+            data["estimate"] = _plain(dataclasses.asdict(self.estimate))
+            data["platform"] = {k: dataclasses.asdict(v) for k, v in self.platform.items()}
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Report:
@@ -274,8 +297,10 @@ class Report:
             "error": _read(ErrorInfo, data["error"]) if data["error"] else None,
             "metrics": {name: _metric(v) for name, v in data["metrics"].items()},
             "operators": tuple(_operator(o) for o in data["operators"]),
-            "partitions": tuple(_read(PartitionInfo, p) for p in data["partitions"]),
+            "partitions": tuple(_read(PartitionInfo, _with_cost(p)) for p in data["partitions"]),
             "qdq_pairs": tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
+            "estimate": EstimateInfo.from_dict(data["estimate"]) if "estimate" in data else None,
+            "platform": {k: _read(Assumption, v) for k, v in data.get("platform", {}).items()},
             "schema_version": data["schema_version"],
         }
         return checked(cls, values)
@@ -291,7 +316,20 @@ def _metric(data: Mapping[str, Any]) -> MetricValue:
 def _operator(data: Mapping[str, Any]) -> OperatorInfo:
     reasons = tuple(_read(Reason, reason) for reason in data["reasons"])
     hazards = tuple(_read(HazardInfo, hazard) for hazard in data["hazards"])
-    return _read(OperatorInfo, {**data, "reasons": reasons, "hazards": hazards})
+    return _read(OperatorInfo, {**_with_cost(data), "reasons": reasons, "hazards": hazards})
+
+
+def _with_cost(data: Mapping[str, Any]) -> dict[str, Any]:
+    cost = data.get("estimate")
+    return {**data, "estimate": Cost.from_dict(cost) if cost else None}
+
+
+def _part(value: OperatorInfo | PartitionInfo) -> dict[str, Any]:
+    """An operator or partition; without a key for an estimate that was not asked for."""
+    data: dict[str, Any] = _plain(dataclasses.asdict(value))
+    if value.estimate is None:
+        del data["estimate"]
+    return data
 
 
 def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:

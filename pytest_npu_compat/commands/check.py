@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pytest_npu_compat.analysis.comparison import compare
 from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
 from pytest_npu_compat.commands.progress import progress
 from pytest_npu_compat.gate.errors import GateError
@@ -17,23 +19,18 @@ from pytest_npu_compat.gate.waiver import today
 from pytest_npu_compat.render import outcomes
 from pytest_npu_compat.render.outputs import finish
 from pytest_npu_compat.render.terminal import run_lines
+from pytest_npu_compat.run import analyze
+from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
 from pytest_npu_compat.run_record import Record
 
-if TYPE_CHECKING:
-    from pytest_npu_compat.run_options import RunOptions
-
-__all__ = ["check", "find_gates", "print_run"]
+__all__ = ["conclude", "find_gates", "output_files", "run"]
 
 GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
 SKIPPED_DIRECTORIES = {"node_modules", "build", "dist", "venv", "__pycache__"}
 
 
-def check(paths: Sequence[str], options: RunOptions) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Judges gate files, prints the verdict, and writes the outputs that were asked for.
-
-    Args:
-        paths: Gate files or directories; the working directory if there are none.
-        options: What the command line says of the run.
 
     Returns:
         0 if everything was judged and passed, else 1.
@@ -41,7 +38,15 @@ def check(paths: Sequence[str], options: RunOptions) -> int:
     Raises:
         UsageError: A path does not exist, or there is no gate file.
     """
-    files = [file for path in paths or ["."] for file in find_gates(Path(path))]
+    options = RunOptions(
+        strict=arguments.strict,
+        strict_waivers=arguments.strict_waivers,
+        updating=arguments.update_baseline,
+        baseline=Path(arguments.baseline) if arguments.baseline else None,
+        files=output_files(arguments),
+        github=arguments.github,
+    )
+    files = [file for path in arguments.gates or ["."] for file in find_gates(Path(path))]
     if not files:
         raise UsageError("no gate file here; write npu-compat.yaml, or let `npu-compat init` do it")
     record = Record(options)
@@ -49,9 +54,24 @@ def check(paths: Sequence[str], options: RunOptions) -> int:
     for file, gate in read:
         for model in progress(gate.models, len(gate.models)):
             _judge(record, file, gate, model)
-    run = finish(record.close(whole=not paths and len(read) == len(files)), options.files)
-    print_run(run)
+    whole = not arguments.gates and len(read) == len(files)
+    return conclude(record.close(whole=whole), options)
+
+
+def conclude(run: GateRun, options: RunOptions) -> int:
+    """Writes the outputs that were asked for, prints the verdict, and gives the exit code."""
+    run, annotations = finish(run, options.files, os.environ if options.github else None)
+    for line in run_lines(run, shutil.get_terminal_size().columns):
+        print(line)
+    print(annotations, end="")
     return EXIT_OK if run.passed else EXIT_RED
+
+
+def output_files(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Outputs that were asked for, by name of the format."""
+    return {
+        name: Path(file) for name in OUTPUT_FILES if (file := getattr(arguments, name)) is not None
+    }
 
 
 def find_gates(path: Path) -> Iterator[Path]:
@@ -74,14 +94,6 @@ def find_gates(path: Path) -> Iterator[Path]:
                 yield Path(directory) / name
 
 
-def print_run(run: GateRun) -> None:
-    """The verdict on standard output: failures first, then the table and the notes."""
-    import shutil
-
-    for line in run_lines(run, shutil.get_terminal_size().columns):
-        print(line)
-
-
 def _read(files: Sequence[Path], record: Record) -> Iterator[tuple[Path, Gate]]:
     for file in files:
         try:
@@ -99,9 +111,6 @@ def _broken(file: Path, error: GateError) -> Note:
 
 def _judge(record: Record, file: Path, gate: Gate, model: ModelChecks) -> None:
     """Analyzes a model, unless all its checks are switched off, and judges it."""
-    from pytest_npu_compat.analysis.comparison import compare
-    from pytest_npu_compat.run import analyze
-
     shown = file.as_posix()
     asked = [check for check in model.checks if check.threshold.severity != "off"]
     for switched_off in (check for check in model.checks if check not in asked):

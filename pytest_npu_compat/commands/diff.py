@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.commands.check import find_gates
 from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
 from pytest_npu_compat.commands.progress import progress
+from pytest_npu_compat.commands.requests import requests
 from pytest_npu_compat.commands.revisions import checked_out, merge_base
 from pytest_npu_compat.gate.baseline import BaselineError, parse_baseline
 from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.loading import load_gate
 from pytest_npu_compat.gate.outcome import GateRun
 from pytest_npu_compat.render.comparison import Difference, difference_lines, to_plain
+from pytest_npu_compat.run import AnalysisRequest, analyze
 
-if TYPE_CHECKING:
-    from pytest_npu_compat.run import AnalysisRequest
-
-__all__ = ["diff_revisions", "diff_sides"]
+__all__ = ["diff_revisions", "diff_sides", "run"]
 
 Reports = Mapping[str, Report]
 """Id of a model on a target -> report."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compares two files, or the models of gate files between git revisions.
+
+    Returns:
+        0 if nothing got worse, else 1.
+
+    Raises:
+        UsageError: What is to be compared is not there.
+    """
+    if arguments.base is not None:
+        return diff_revisions(
+            arguments.sides, arguments.base, arguments.head, arguments.style, exact=arguments.exact
+        )
+    if len(arguments.sides) != 2:
+        raise UsageError("diff takes two files, or --base REV")
+    base, head = requests(arguments, arguments.sides)
+    return diff_sides(base, head, arguments.style)
 
 
 def diff_sides(base: AnalysisRequest, head: AnalysisRequest, style: str) -> int:
@@ -100,8 +119,6 @@ def _print(differences: Sequence[Difference], style: str) -> int:
 
 def _judged(gate: Path, revision: str) -> Reports:
     """Reports of all models of a gate file; none if the revision does not have the file."""
-    from pytest_npu_compat.run import analyze
-
     if not gate.exists():
         return {}
     try:
@@ -112,8 +129,6 @@ def _judged(gate: Path, revision: str) -> Reports:
 
 
 def _read(side: AnalysisRequest) -> Reports:
-    from pytest_npu_compat.run import analyze
-
     path = Path(side.model)
     if path.suffix.lower() not in (".json", ".jsonl"):
         if not path.is_file():

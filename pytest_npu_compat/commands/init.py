@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -12,14 +13,31 @@ from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.commands.check import SKIPPED_DIRECTORIES
 from pytest_npu_compat.commands.errors import EXIT_OK, UsageError
 from pytest_npu_compat.commands.progress import progress
+from pytest_npu_compat.commands.requests import target_of
+from pytest_npu_compat.gate.presets import preset_text
 from pytest_npu_compat.gate.starting import gate_text
 from pytest_npu_compat.render.names import clean
 from pytest_npu_compat.run import AnalysisRequest, analyze
 
-__all__ = ["find_models", "init"]
+__all__ = ["find_models", "init", "run"]
 
 GATE = "npu-compat.yaml"
 SCHEMA = "npu-compat.schema.json"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes a gate file, or prints a preset.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: There is a gate file already, or no model, or it cannot be written.
+    """
+    if arguments.preset:
+        print(preset_text(arguments.preset))
+        return EXIT_OK
+    return init(Path(arguments.directory), *target_of(arguments.target))
 
 
 def init(directory: Path, target: str, variant: str | None) -> int:

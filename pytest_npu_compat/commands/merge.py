@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_npu_compat.commands.check import print_run
-from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
+from pytest_npu_compat.commands.check import conclude, output_files
+from pytest_npu_compat.commands.errors import UsageError
 from pytest_npu_compat.gate.outcome import GateRun, Note, in_note_order, merge
-from pytest_npu_compat.render.outputs import finish
+from pytest_npu_compat.run_options import RunOptions
 
-__all__ = ["merge_runs", "read_run"]
+__all__ = ["read_run", "run"]
 
 
-def merge_runs(paths: Sequence[str], expected: int | None, files: Mapping[str, Path]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Merges records, prints the verdict, and writes the outputs that were asked for.
-
-    Args:
-        paths: Records that runs wrote with ``--npu-json`` or ``--json``.
-        expected: How many there must be; None if that is not known.
-        files: Outputs to write, by name of the format.
 
     Returns:
         0 if everything was judged and passed, else 1.
@@ -29,15 +24,14 @@ def merge_runs(paths: Sequence[str], expected: int | None, files: Mapping[str, P
     Raises:
         UsageError: A file is no record.
     """
-    run = merge([read_run(Path(path)) for path in paths])
+    paths, expected = arguments.records, arguments.expect
+    merged = merge([read_run(Path(path)) for path in paths])
     here = len({Path(path).resolve() for path in paths})
     if expected is not None and here != expected:
         text = f"{here} of {expected} shards are here: what the others judged is not known"
         note = Note("missing-shard", "error", text)
-        run = replace(run, notes=in_note_order([*run.notes, note]))
-    run = finish(run, files)
-    print_run(run)
-    return EXIT_OK if run.passed else EXIT_RED
+        merged = replace(merged, notes=in_note_order([*merged.notes, note]))
+    return conclude(merged, RunOptions(files=output_files(arguments), github=arguments.github))
 
 
 def read_run(path: Path) -> GateRun:

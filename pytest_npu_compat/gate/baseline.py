@@ -121,7 +121,7 @@ def baseline_text(entries: Mapping[str, Report]) -> str:
 
 def _entry(report: Report) -> str:
     data = report.to_dict()
-    operators = [_without(o, ("nodes", "composite")) for o in data["operators"]]
+    operators = [_without(o, ("nodes", "composite", "estimate")) for o in data["operators"]]
     for operator in operators:
         operator["reasons"] = [_without(r, ("message", "remedy")) for r in operator["reasons"]]
         operator["hazards"] = [_without(h, ("message", "remedy")) for h in operator["hazards"]]

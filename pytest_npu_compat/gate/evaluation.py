@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pytest_npu_compat.analysis.comparison import Comparison
-from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.metrics import METRICS, Metric
 from pytest_npu_compat.analysis.report import MetricValue, Report
 from pytest_npu_compat.gate.threshold import Threshold
 from pytest_npu_compat.gate.units import format_change, format_value
@@ -79,7 +79,7 @@ def evaluate(
         return CheckResult(threshold, report, "not_analyzable", _one_line(message), None)
     value = report.metrics.get(threshold.metric)
     if value is None:
-        message = f"{metric.name} not judged: the model has nothing to divide by"
+        message = _one_line(f"{metric.name} not judged: {_missing(metric, report)}")
         return CheckResult(threshold, report, "not_analyzable", message, None)
     result = CheckResult(threshold, report, "passed", "", value, comparison)
     exact = _exact(value)
@@ -110,6 +110,22 @@ def offending_kinds(threshold: Threshold, report: Report) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in found.most_common())
 
 
+def _missing(metric: Metric, report: Report) -> str:
+    """Why a report of an analyzed model lacks a metric."""
+    if not metric.estimated:
+        return "the model has nothing to divide by"
+    if report.estimate is None:
+        return "the report was made without estimates, or its target has no model of costs"
+    unknown = report.estimate.not_estimable
+    if not unknown:
+        return "there is nothing to estimate"
+    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+    return (
+        f"the cost of {', '.join(unknown[:3])}{more} cannot be told: a shape or what it computes is "
+        "not known before run time"
+    )
+
+
 def _exact(value: MetricValue) -> Fraction:
     if value.denominator:
         return Fraction(value.numerator or 0, value.denominator)
@@ -135,7 +151,7 @@ def _compared(result: CheckResult, *, drifted: bool) -> str:
     rose = (result.gain > 0) == (metric.better == "up")
     text = f"{change} {'above' if rose else 'below'} the baseline's {before}"
     if drifted and drift is not None:
-        text += f" ({format_change(drift.limit, metric.unit)} allowed)"
+        text += f" ({drift.allowed(metric.unit)} allowed)"
     if result.comparison.cause:
         text += f"; the model file is the same, {result.comparison.cause}"
     return text
@@ -144,4 +160,5 @@ def _compared(result: CheckResult, *, drifted: bool) -> str:
 def _one_line(text: str) -> str:
     """Without line breaks and escape sequences, which names in a model may contain."""
     line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    line = line.replace("##[", "#?#[")  # a command to GitHub's runner, wherever it stands
     return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"

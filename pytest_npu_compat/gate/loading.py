@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,13 +13,22 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.baseline import BaselineError, read_baseline
 from pytest_npu_compat.gate.errors import GateError, Position
-from pytest_npu_compat.gate.schema import GateFile, ModelEntry, TargetEntry
+from pytest_npu_compat.gate.platform import ENDS, PlatformError, parse_platform
+from pytest_npu_compat.gate.schema import (
+    GateFile,
+    LimitsEntry,
+    ModelEntry,
+    PlatformEntry,
+    TargetEntry,
+)
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
 from pytest_npu_compat.gate.waiver import Waiver
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
+from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
 from pytest_npu_compat.target.registry import TargetError, make_target, target_names, variants_of
 
@@ -139,7 +149,7 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
     if where == ("version",):
         return tree.error(where, "This version reads gate files of version 1.", "`version: 1`")
     if where[:-1] == ("thresholds",) or (
-        where[:1] == ("models",) and where[2:-1] == ("thresholds",)
+        where[:1] in (("models",), ("targets",)) and where[2:-1] == ("thresholds",)
     ):
         if where[-1] not in METRICS:
             return _no_metric(tree, where)
@@ -150,6 +160,7 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
 
 _EXPECTED = {
     "dict_type": "A mapping is expected here",
+    "model_type": "A mapping is expected here",
     "list_type": "A list is expected here",
     "string_type": "Text is expected here",
     "string_pattern_mismatch": "A name has no white space, brackets or colons",
@@ -179,10 +190,14 @@ def _no_metric(tree: YamlTree, where: tuple[Any, ...]) -> GateError:
 def _known_keys(where: tuple[Any, ...]) -> list[str]:
     if len(where) == 1:
         return list(GateFile.model_fields)
+    if where[0] == "limits":
+        return list(LimitsEntry.model_fields)
     if where[0] == "models" and len(where) == 3:
         return list(ModelEntry.model_fields)
     if where[0] == "targets" and len(where) == 3:
         return list(TargetEntry.model_fields)
+    if where[0] == "platform":
+        return list(PlatformEntry.model_fields) if len(where) == 2 else list(ENDS)
     return ["min", "max", "exactly", "max_drop", "max_rise", "severity"]
 
 
@@ -205,6 +220,12 @@ class _Resolver:
         self.use = use
         self.defaults = self._checks(schema.thresholds, ("thresholds",))
         self.targets = self._targets()
+        self.target_checks = {
+            name: self._checks(target.thresholds, ("targets", name, "thresholds"))
+            for name, target in (schema.targets or {}).items()
+            if target is not None
+        }
+        self.platform = self._platform()
 
     def run(self) -> Gate:
         models: list[ModelChecks] = []
@@ -252,18 +273,40 @@ class _Resolver:
         if schema.targets is None:
             name, _, variant = (schema.target or "ethos-n78").partition(":")
             return {name: self._target(name, variant or None, (), ("target",))}
+        for name, entry in schema.targets.items():
+            self._refuse_reserved(entry, ("targets", name))
         return {
             name: self._target(
                 name,
                 entry.variant if entry else None,
                 # A default that is written out is no other setting.
-                tuple(entry.model_dump(exclude={"variant"}, exclude_defaults=True).items())
+                tuple(
+                    entry.model_dump(
+                        exclude={"variant", "thresholds", "backend", "profile"},
+                        exclude_defaults=True,
+                    ).items()
+                )
                 if entry
                 else (),
                 ("targets", name),
             )
             for name, entry in schema.targets.items()
         }
+
+    def _refuse_reserved(self, entry: TargetEntry | None, where: tuple[Any, ...]) -> None:
+        """A backend or profile says what a target is, as a variant does, and none can be judged yet."""
+        given = [] if entry is None else sorted(entry.model_fields_set)
+        for key in (key for key in ("backend", "profile") if key in given):
+            others = [other for other in given if other != key]
+            if others:
+                raise self.tree.error(
+                    (*where, key), f"Give either {key} or {others[0]}.", "Keep one.", key=True
+                )
+            raise self.tree.error(
+                (*where, key),
+                f"A target with a {key} cannot be judged yet.",
+                f"Available: {', '.join(target_names())}, with a `variant:`.",
+            )
 
     def _target(
         self,
@@ -284,6 +327,15 @@ class _Resolver:
                 raise self.tree.error((*where, "sram_size"), str(error)) from error
             raise self.tree.error((*where, "variant"), str(error), hint) from error
         return AnalysisRequest("", "", "", name, variant, options)
+
+    def _platform(self) -> Platform:
+        entry = self.schema.platform
+        if entry is None:
+            return Platform()
+        try:
+            return parse_platform(entry.model_dump(exclude_unset=True))
+        except PlatformError as error:
+            raise self.tree.error(("platform", *error.key), error.message, error.hint) from error
 
     def _checks(self, thresholds: dict[str, Any], where: tuple[Any, ...]) -> dict[str, Check]:
         checks = {}
@@ -318,17 +370,18 @@ class _Resolver:
         else:
             path_at = (*where, "path")
         own = self._checks(entry.thresholds, (*where, "thresholds"))
-        merged = {**self.defaults, **own}
-        if not merged:
+        by_target = {
+            target: {**self.defaults, **own, **self.target_checks.get(target, {})}
+            for target in self._chosen(entry, where)
+        }
+        if not all(by_target.values()):
             raise self.tree.error(
                 where, "Nothing is demanded of this model.", "Add `thresholds:` with a metric."
             )
         paths = self._paths(entry.path, path_at)
-        covered = len(paths) * len(self._chosen(entry, where))
-        waivers = self._waivers(entry, merged, covered, where)
-        checks = tuple(
-            replace(merged[name], waiver=waivers.get(name)) for name in METRICS if name in merged
-        )
+        covered = Counter(name for checks in by_target.values() for name in checks)
+        covers = {name: count * len(paths) for name, count in covered.items()}
+        waivers = self._waivers(entry, covers, where)
         if entry.name is not None and len(paths) > 1:
             raise self.tree.error(
                 (*where, "name"),
@@ -337,9 +390,14 @@ class _Resolver:
                 key=True,
             )
         inputs = tuple((name, tuple(shape)) for name, shape in entry.inputs.items())
+        estimate = any(
+            METRICS[name].estimated and check.threshold.severity != "off"
+            for checks in by_target.values()
+            for name, check in checks.items()
+        )
         for path in paths:
             name = entry.name or _stem(path)
-            for target in self._chosen(entry, where):
+            for target, checks in by_target.items():
                 base = self.targets[target]
                 yield ModelChecks(
                     model=name,
@@ -352,29 +410,40 @@ class _Resolver:
                         variant=base.variant,
                         options=base.options,
                         inputs=inputs,
+                        quantization=entry.quantization,
+                        limits=Limits(self.schema.limits.timeout, self.schema.limits.memory),
+                        estimate=estimate,
+                        platform=self.platform if estimate else Platform(),
                     ),
-                    checks=checks,
+                    checks=tuple(
+                        replace(checks[name], waiver=waivers.get(name))
+                        for name in METRICS
+                        if name in checks
+                    ),
                     line=self.tree.position(where).line,
                 )
 
     def _waivers(
-        self, entry: ModelEntry, checks: Mapping[str, Check], covers: int, where: tuple[Any, ...]
+        self, entry: ModelEntry, covers: Mapping[str, int], where: tuple[Any, ...]
     ) -> dict[str, Waiver]:
+        """Waivers by check; `covers` says how many checks of the entry each metric stands for."""
         found: dict[str, Waiver] = {}
         for index, waiver in enumerate(entry.waivers):
             place = (*where, "waivers", index, "check")
-            if waiver.check not in checks:
+            if waiver.check not in covers:
                 raise self.tree.error(
                     place,
                     f"This model has no check {waiver.check!r} to waive.",
-                    _nearest(waiver.check, list(checks)),
+                    _nearest(waiver.check, list(covers)),
                 )
             if waiver.check in found:
                 raise self.tree.error(
                     place, f"{waiver.check} is waived twice.", "Keep one of the two."
                 )
             line = self.tree.position(place).line
-            found[waiver.check] = Waiver(waiver.check, waiver.until, waiver.reason, line, covers)
+            found[waiver.check] = Waiver(
+                waiver.check, waiver.until, waiver.reason, line, covers[waiver.check]
+            )
         return found
 
     def _chosen(self, entry: ModelEntry, where: tuple[Any, ...]) -> Sequence[str]:

@@ -42,7 +42,7 @@ _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 }
 _SHOWN = {">=": "≥", "<=": "≤", "==": "exactly", ">": ">", "<": "<"}
 _QUANTITY = re.compile(
-    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[A-Za-z%×]*)\s*"
+    r"\s*(?P<op>>=|<=|==|=|>|<|≥|≤)?\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[A-Za-zµ%×]*)\s*"
 )
 
 
@@ -122,10 +122,16 @@ class Drift:
     limit: Fraction
     better: str
 
+    def allowed(self, unit: str) -> str:
+        """The limit as the user would write it: ``0.5pp``."""
+        if unit == "ratio":
+            return format_change(self.limit, unit)
+        return format_limit(self.limit, unit)
+
     def show(self, unit: str) -> str:
         """As in failure texts: ``at most 0.5pp below the baseline``."""
         where = "below" if self.better == "up" else "above"
-        return f"at most {format_change(self.limit, unit)} {where} the baseline"
+        return f"at most {self.allowed(unit)} {where} the baseline"
 
 
 @dataclass(frozen=True)
@@ -260,6 +266,8 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
                 f"{raw} has no unit, and {metric} is a ratio.",
                 _ratio_hint(Fraction(str(raw)), "" if only else ">="),
             )
+        if "" not in UNIT_SCALES[unit] or (METRICS[metric].estimated and not only):
+            raise ThresholdError(f"{raw} says too little of {metric}.", f"Write, say, {example}.")
         if isinstance(raw, float) and not raw.is_integer():
             raise ThresholdError(f"{metric} is a whole number, {raw} is not.", "")
         if raw < 0:
@@ -282,6 +290,11 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
             f"{raw!r} does not say whether more or less is meant.",
             f'Write ">= {shown}" (or "== {shown}").',
         )
+    if not comparison and not only and METRICS[metric].estimated:
+        raise ThresholdError(
+            f"{raw!r} does not say whether more or less is meant; an estimate is never exact.",
+            f'Write "{"<=" if better == "down" else ">="} {raw.strip()}".',
+        )
     return Bound(only or comparison or default, limit)
 
 
@@ -290,6 +303,11 @@ def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, sign: st
     if unit == "ratio" and not suffix:
         raise ThresholdError(
             f"{raw!r} has no unit, and {metric} is a ratio.", _ratio_hint(Fraction(number), sign)
+        )
+    if not suffix and suffix not in scales:
+        example = _example(unit, METRICS[metric].better)
+        raise ThresholdError(
+            f"{raw!r} has no unit, and {metric} needs one.", f"Write, say, {example}."
         )
     if suffix not in scales:
         known = ", ".join(repr(s) for s in scales if s) or "none"
@@ -315,4 +333,5 @@ def _ratio_hint(number: Fraction, sign: str) -> str:
 
 def _example(unit: str, better: str) -> str:
     sign = ">=" if better == "up" else "<="
-    return {"ratio": f'"{sign} 96%"', "bytes": f'"{sign} 2 MB"'}.get(unit, f'"{sign} 3"')
+    examples = {"ratio": "96%", "bytes": "2 MB", "ms": "50 ms", "x": "4x"}
+    return f'"{sign} {examples.get(unit, 3)}"'

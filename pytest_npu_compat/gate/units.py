@@ -25,8 +25,17 @@ UNIT_SCALES: Mapping[str, Mapping[str, Fraction]] = {
         "MiB": Fraction(2**20),
         "GiB": Fraction(2**30),
     },
+    "ms": {
+        "ms": Fraction(1),
+        "s": Fraction(10**3),
+        "us": Fraction(1, 10**3),
+        "µs": Fraction(1, 10**3),
+    },
+    "x": {"x": Fraction(1), "×": Fraction(1)},
 }
 """Unit of a metric -> suffix in a gate file -> factor to the base unit."""
+
+_SUFFIXES = {"ms": " ms", "x": "×"}
 
 
 def format_limit(limit: Fraction, unit: str) -> str:
@@ -35,13 +44,17 @@ def format_limit(limit: Fraction, unit: str) -> str:
         return f"{format_number(limit * 100)}%"
     if unit == "bytes":
         return _exact_bytes(int(limit))
+    if unit in _SUFFIXES:
+        return f"{format_number(limit)}{_SUFFIXES[unit]}"
     return format_number(limit)
 
 
 def format_change(change: Fraction | int, unit: str) -> str:
     """By how much two values differ: ``0.5pp`` for ratios, else in the metric's own unit."""
+    if unit == "count":
+        return format_number(Fraction(change))
     if unit != "ratio":
-        return format_limit(Fraction(change), unit)
+        return _plain(MetricValue(float(change), unit), ())
     exact = Fraction(change) * 100
     for decimals in (1, 2, 4, 8):
         if shown := Fraction(_rounded(exact, decimals)):
@@ -61,8 +74,17 @@ def format_value(value: MetricValue, near: Sequence[Fraction] = (), of: str = ""
         exact = Fraction(value.numerator or 0, value.denominator)
         counted = f"{value.numerator}/{value.denominator} {of}".rstrip()
         return f"{_percent(exact, near)} ({counted})"
+    if value.low is not None and value.high is not None:
+        low, high = (_plain(MetricValue(end, value.unit), ()) for end in (value.low, value.high))
+        return f"{_plain(value, near)} (an estimate: {low} to {high})"
+    return _plain(value, near)
+
+
+def _plain(value: MetricValue, near: Sequence[Fraction]) -> str:
     if value.unit == "bytes":
         return _bytes(int(value.value), near)
+    if value.unit in _SUFFIXES:
+        return f"{_decimal(Fraction(value.value), near)}{_SUFFIXES[value.unit]}"
     return f"{value.value:g}" if value.value < 1e6 else f"{int(value.value)}"
 
 
@@ -91,6 +113,16 @@ def _bytes(value: int, near: Sequence[Fraction]) -> str:
             if _faithful(Fraction(shown) * factor, Fraction(value), near):
                 return f"{format_number(Fraction(shown))} {unit}"
     return f"{value} B"
+
+
+def _decimal(value: Fraction, near: Sequence[Fraction]) -> str:
+    """With three digits, or as many as it takes to stand on its side of each limit."""
+    whole = len(str(int(value))) if value >= 1 else 0
+    for decimals in range(max(3 - whole, 0), MAX_DECIMALS):
+        shown = _rounded(value, decimals)
+        if _faithful(Fraction(shown), value, near) and (not value or Fraction(shown)):
+            break
+    return shown
 
 
 def _faithful(shown: Fraction, exact: Fraction, near: Sequence[Fraction]) -> bool:

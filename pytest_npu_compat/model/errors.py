@@ -14,6 +14,7 @@ ErrorCode = Literal[
     "unsafe-external-data",
     "dynamic-shape",
     "nothing-to-judge",
+    "already-quantized",
     "importer-error",
     "target-not-available",
     "crashed",

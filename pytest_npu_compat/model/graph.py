@@ -59,12 +59,14 @@ class Node:
     """One node of the model file.
 
     Attributes:
-        name: The node's name in the file, its first output if it has none.
+        name: The node's name in the file, its first output if it has none. Empty if the node is not
+            in the file (`assume_int8.py` inserts some).
         kind: Operator type, e.g. ``Conv``.
         domain: Operator set, the empty string for ONNX's own.
         inputs: Tensor names; the empty string is an omitted optional input.
         outputs: Tensor names.
         attributes: Attributes that are numbers, strings, or lists of them.
+        absorbed: Names of nodes of the file that were folded into this one.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    absorbed: tuple[str, ...] = ()
 
     def input(self, index: int) -> str:
         """Name of input `index`, the empty string if it is omitted."""

@@ -169,6 +169,8 @@ def _inline_functions(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 
     try:
         return inliner.inline_local_functions(model)
+    except MemoryError:
+        raise
     except Exception as error:
         raise ModelError(
             "invalid-model",
@@ -491,6 +493,8 @@ def _infer_once(model: onnx.ModelProto, graph: onnx.GraphProto) -> dict[str, Ten
     light.graph.CopyFrom(graph)
     try:
         inferred = shape_inference.infer_shapes(light, data_prop=True).graph
+    except MemoryError:
+        raise  # without types, the placement would be another one
     except Exception as error:  # noqa: BLE001 - the C++ code raises several unrelated types
         logger.warning("shape inference failed: %s", _one_line(error))
         inferred = graph

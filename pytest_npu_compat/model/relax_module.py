@@ -8,7 +8,7 @@ to be run. A call carries its result type as a type argument, as `R.call_pure_pa
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import tvm
@@ -19,7 +19,7 @@ from pytest_npu_compat.model.graph import TensorType
 from pytest_npu_compat.model.program import Call, Program
 from pytest_npu_compat.model.quantization import Quantization
 
-__all__ = ["CALL_ATTR", "build", "register"]
+__all__ = ["CALL_ATTR", "build", "listing", "register"]
 
 CALL_ATTR = "call"
 """Attribute of every call: its index in the program."""
@@ -90,6 +90,44 @@ def _emit(builder: relax.BlockBuilder, call: Call, args: list[relax.Expr]) -> re
         ty_args=[result],
     )
     return builder.emit(expr)
+
+
+def listing(module: tvm.IRModule, calls: Collection[int]) -> list[str]:
+    """The lines of ``main`` that stand for some calls, shorter than TVM's own script writes them.
+
+    Args:
+        module: A module that `build` made.
+        calls: Indices of calls in the program.
+
+    Returns:
+        One line for each, in order of execution: ``lv2: int8[1, 8, 8, 16] = nn.op(lv1, axis=3)``.
+    """
+    bindings = [binding for block in module["main"].body.blocks for binding in block.bindings]
+    return [
+        _line(binding)
+        for binding in bindings
+        if isinstance(binding.value, relax.Call) and binding.value.attrs[CALL_ATTR] in calls
+    ]
+
+
+def _line(binding: relax.Binding) -> str:
+    call = binding.value
+    shown = [_shown(arg) for arg in call.args]
+    # The names of the file's own nodes are the reader's to add: they are not part of the IR.
+    hidden = (CALL_ATTR, "quantization_node")
+    shown += [f"{k}={_shown(v)}" for k, v in call.attrs.items() if k not in hidden]
+    return f"{binding.var.name}: {_shown(call.ty_args[0])} = {call.op.name}({', '.join(shown)})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, relax.Var):
+        return str(value.name)
+    if isinstance(value, relax.TensorType):
+        known = value.shape is not None
+        return f"{value.dtype}[{', '.join(str(int(d)) for d in value.shape) if known else '...'}]"
+    if isinstance(value, (relax.Tuple, tvm.ir.TupleType)):
+        return f"({', '.join(_shown(field) for field in value.fields)})"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _used_leaves(program: Program) -> set[str]:

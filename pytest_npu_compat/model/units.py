@@ -14,10 +14,12 @@ from pytest_npu_compat.model.quantization import (
     read_quantization,
 )
 
-__all__ = ["Output", "QuantizedOutput", "Unit", "Units", "group"]
+__all__ = ["FUSING", "Output", "QuantizedOutput", "Unit", "Units", "group"]
 
 _QOPERATORS = ("QLinear", "QGemm")
-_FUSING = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Add"}
+FUSING = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Add"}
+"""Kinds that a Relu or Clip behind them becomes part of."""
+
 _ACTIVATIONS = {"Relu", "Clip"}
 
 
@@ -86,7 +88,8 @@ class Unit:
     @property
     def nodes(self) -> tuple[str, ...]:
         """Names of the nodes it is made of, without conversions."""
-        return (self.name,) if self.activation is None else (self.name, self.activation.name)
+        own = (self.name, *self.node.absorbed)
+        return own if self.activation is None else (*own, self.activation.name)
 
     @property
     def activations(self) -> tuple[Operand, ...]:
@@ -171,7 +174,7 @@ class _Grouping:
         outputs = self._outputs(node)
         activation = None
         note = _operand_note(operands)
-        if not note and not node.domain and node.kind in _FUSING and len(outputs) == 1:
+        if not note and not node.domain and node.kind in FUSING and len(outputs) == 1:
             activation = self._activation_after(outputs[0])
             if activation is not None:
                 self.absorbed.add(activation.name)

@@ -18,7 +18,7 @@ def since_baseline(comparison: Comparison) -> list[str]:
     """Operators that left the NPU, and new ones that are not on it; nothing if there are none."""
     return [
         *section("left the NPU since the baseline:", comparison.left),
-        *section("new since the baseline, and not on the NPU:", comparison.off_npu),
+        *section("new since the baseline, and not on the NPU:", comparison.off_npu, brief=True),
     ]
 
 
@@ -27,20 +27,26 @@ def why_left(change: OperatorChange) -> str:
     return f"{_name(change)} left the NPU: {_why(change)}"
 
 
-def section(title: str, changes: Sequence[OperatorChange]) -> Iterator[str]:
-    """A title and a line for each operator; nothing if there are none."""
+def section(title: str, changes: Sequence[OperatorChange], *, brief: bool = False) -> Iterator[str]:
+    """A title and the operators, grouped by what happened to them; nothing if there are none.
+
+    Args:
+        title: What they have in common.
+        changes: The operators.
+        brief: Whether the reasons are told elsewhere, so that their rules will do.
+    """
     if not changes:
         return
     yield ""
     yield title
     groups: dict[str, list[OperatorChange]] = {}
     for change in changes:
-        groups.setdefault(_why(change), []).append(change)
+        groups.setdefault(_rule(change) if brief else _why(change), []).append(change)
     for why, members in list(groups.items())[:MAX_GROUPS]:
         names = ", ".join(_name(change) for change in members[:MAX_NAMES])
         if len(members) > MAX_NAMES:
             names += f" … and {len(members) - MAX_NAMES} more"
-        yield from wrapped("", f"{names}: {why}", indent=2)
+        yield from wrapped("", f"{names}{'' if brief else ':'} {why}", indent=2)
     if len(groups) > MAX_GROUPS:
         rest = sum(len(members) for members in list(groups.values())[MAX_GROUPS:])
         yield f"  … and {rest} more"
@@ -60,11 +66,15 @@ def _why(change: OperatorChange) -> str:
     """What changed about the operator, else the reason why it is not on the NPU; and the rule."""
     after = change.after
     assert after is not None
-    rule = f" [{after.reasons[0].rule}]" if after.reasons and after.placement != "npu" else ""
     if change.differences:
         changed = [f"{what} {old} -> {new}" for what, old, new in change.differences]
-        return f"{', '.join(changed)}{rule}"
+        return f"{', '.join(changed)} {_rule(change)}".rstrip()
     if not after.reasons:
         return "another reason than its own attributes"
-    reason = after.reasons[0]
-    return f"{reason.message} It is {clean(reason.actual)}.{rule}"
+    return f"{after.reasons[0].message} {_rule(change)}"
+
+
+def _rule(change: OperatorChange) -> str:
+    after = change.after
+    off = after is not None and after.placement != "npu"
+    return f"[{after.reasons[0].rule}]" if after is not None and off and after.reasons else ""

@@ -35,21 +35,32 @@ class Output:
 
 OUTPUTS: Mapping[str, Output] = MappingProxyType(
     {
+        "html": Output("html", "to_html"),
+        "junit": Output("junit", "to_junit"),
+        "markdown": Output("markdown", "to_markdown"),
+        "sarif": Output("sarif", "to_sarif"),
         "json": Output("json", "run_to_json"),
     }
 )
 """Name of an option, without its prefix -> format."""
 
 
-def finish(run: GateRun, files: Mapping[str, Path]) -> GateRun:
-    """Writes a run to files; directories are made.
+PREFERRED = ("html", "markdown", "junit", "json")
+"""Formats that a person would open, the best first."""
+
+
+def finish(
+    run: GateRun, files: Mapping[str, Path], environ: Mapping[str, str] | None = None
+) -> tuple[GateRun, str]:
+    """Writes a run to files, whose directories are made, and speaks to GitHub Actions.
 
     Args:
         run: What is written.
         files: By name of the format.
+        environ: Environment of the step of a GitHub workflow; None elsewhere.
 
     Returns:
-        The run, with an error for each file that could not be written.
+        The run, with an error for each file that could not be written, and the annotations to print.
     """
     problems = []
     for name, file in files.items():
@@ -60,4 +71,13 @@ def finish(run: GateRun, files: Mapping[str, Path]) -> GateRun:
         except OSError as error:
             text = f"{file} cannot be written: {error.strerror}"
             problems.append(Note("output-not-written", "error", text))
-    return dataclasses.replace(run, notes=in_note_order([*run.notes, *problems]))
+    annotations = ""
+    if environ is not None:
+        github = importlib.import_module("pytest_npu_compat.render.github")
+        report = next((str(files[name]) for name in PREFERRED if name in files), "")
+        try:
+            annotations = github.publish(run, environ, report)
+        except OSError as error:
+            text = f"{error.filename} cannot be written: {error.strerror}"
+            problems.append(Note("output-not-written", "error", text))
+    return dataclasses.replace(run, notes=in_note_order([*run.notes, *problems])), annotations

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
+from pytest_npu_compat.analysis.costs import Assumption, EstimateInfo
 from pytest_npu_compat.analysis.report import (
     SCHEMA_VERSION,
     Conversion,
@@ -18,6 +19,7 @@ from pytest_npu_compat.analysis.report import (
     ToolInfo,
 )
 from pytest_npu_compat.gate.schema import GateFile
+from pytest_npu_compat.render.gate_reference import PARTS, field_texts, summary
 
 __all__ = ["gate_schema", "report_schema"]
 
@@ -26,7 +28,17 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def gate_schema() -> dict[str, Any]:
     """The schema of a gate file, for editors and for `check-jsonschema`."""
-    return {"$schema": DIALECT, "title": "npu-compat gate file", **GateFile.model_json_schema()}
+    schema = GateFile.model_json_schema()
+    for _, model in PARTS:
+        _describe(schema if model is GateFile else schema["$defs"][model.__name__], model)
+    return {"$schema": DIALECT, **schema, "title": "npu-compat gate file"}
+
+
+def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Puts the texts of the reference where editors look for them."""
+    schema["description"] = summary(model)
+    for name, text in field_texts(model).items():
+        schema["properties"][name]["description"] = text.replace("``", "`")
 
 
 def report_schema() -> dict[str, Any]:
@@ -55,11 +67,15 @@ def report_schema() -> dict[str, Any]:
             "required": ["qdq_pairs"],
         },
     }
+    only_with_estimates = {
+        "estimate": part(EstimateInfo),
+        "platform": {"type": "object", "additionalProperties": part(Assumption)},
+    }
     return {
         "$schema": DIALECT,
         "title": "npu-compat report",
         "type": "object",
-        "properties": properties,
+        "properties": {**properties, **only_with_estimates},
         "required": list(properties),
         "$defs": definitions,
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.analysis.report import ASSUMED_INT8, Report
 from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
 from pytest_npu_compat.gate.units import format_value
-from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.names import clean, without_commands
 
 __all__ = ["Row", "report_row", "run_lines", "run_rows", "table", "verdict"]
 
@@ -20,7 +20,7 @@ COLUMNS = ("model", "NPU ratio", "MAC", "parts", "Q/DQ", "verdict")
 
 def report_row(name: str, report: Report) -> dict[str, str]:
     """What a report says in one line."""
-    name = clean(name)
+    name = without_commands(clean(name))
     if report.error is not None:
         return {"model": name, "verdict": report.error.code}
 
@@ -28,8 +28,9 @@ def report_row(name: str, report: Report) -> dict[str, str]:
         value = report.metrics.get(key)
         return "-" if value is None else format_value(value)
 
+    assumed = report.model.quantization == ASSUMED_INT8
     return {
-        "model": name,
+        "model": f"{name} (assumed int8)" if assumed else name,
         "NPU ratio": metric("npu_ratio"),
         "MAC": metric("npu_mac_ratio").split(" ")[0],
         "parts": metric("npu_partitions"),

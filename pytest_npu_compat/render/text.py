@@ -5,26 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Reason, Report
+from pytest_npu_compat.analysis.report import (
+    ASSUMED_INT8,
+    Conversion,
+    OperatorInfo,
+    Reason,
+    Report,
+)
 from pytest_npu_compat.gate.evaluation import CheckResult
 from pytest_npu_compat.render.changes import since_baseline
-from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.estimates import describe_estimates
+from pytest_npu_compat.render.names import clean, without_commands
 from pytest_npu_compat.render.wrapping import wrapped
 
-__all__ = ["describe", "explain_failure", "group_by_reason"]
+__all__ = ["ISLAND_REMEDY", "describe", "explain_failure", "group_by_reason"]
+
+ISLAND_REMEDY = (
+    "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize constants and "
+    "every float operator between quantized ones."
+)
+"""What to do about Q/DQ pairs."""
 
 MAX_NAMES = 6
 MAX_GROUPS = 12
+FORECAST = "A forecast: a float model, judged as if it had been quantized (assume-int8)."
 
 
 def explain_failure(result: CheckResult) -> str:
     """The text of a failure: the verdict first, then the operators that caused it, by reason."""
+    return without_commands("\n".join(_explain(result)).rstrip())
+
+
+def _explain(result: CheckResult) -> list[str]:
     lines = [result.message]
     report = result.report
     if result.status == "not_analyzable":
         if report.error:
             lines += ["", *wrapped("what to do: ", report.error.hint, indent=2)]
-        return "\n".join(lines)
+        return lines
+    if report.model.quantization == ASSUMED_INT8:
+        lines.append(FORECAST)
     if result.comparison is not None:
         lines += since_baseline(result.comparison)
     explained_by = METRICS[result.threshold.metric].explained_by
@@ -32,11 +52,13 @@ def explain_failure(result: CheckResult) -> str:
         lines += ["", *_islands(report)]
     elif explained_by == "hazards":
         lines += ["", *_hazards(report)]
+    elif explained_by == "estimates":
+        lines += ["", describe_estimates(report)]
     else:
         kinds = result.threshold.kinds
         only = [o for o in report.operators if kinds.offends(o)] if kinds else []
         lines += ["", *_placements(report, only)]
-    return "\n".join(lines).rstrip()
+    return lines
 
 
 def group_by_reason(
@@ -112,8 +134,7 @@ def _islands(report: Report) -> list[str]:
     lines += [""]
     lines += wrapped(
         "what to do: ",
-        "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize "
-        "constants and every float operator between quantized ones.",
+        ISLAND_REMEDY,
         indent=2,
     )
     return lines
@@ -138,16 +159,22 @@ def _names(names: Sequence[str]) -> str:
 
 def describe(report: Report) -> str:
     """A report in words: what is not on the NPU and why, islands, hazards."""
+    return without_commands("\n".join(_describe(report)).rstrip())
+
+
+def _describe(report: Report) -> list[str]:
     title = f"{clean(report.model.path)} on {report.target.name}:{report.target.variant}"
     if report.error is not None:
         lines = [
             title,
             *wrapped("", clean(f"{report.error.code}: {report.error.message}", 600), indent=2),
         ]
-        return "\n".join([*lines, *wrapped("what to do: ", report.error.hint, indent=2)])
+        return [*lines, *wrapped("what to do: ", report.error.hint, indent=2)]
     lines = [title, *(_placements(report))]
+    if report.model.quantization == ASSUMED_INT8:
+        lines.insert(1, FORECAST)
     if report.qdq_pairs:
         lines += ["", *_islands(report)]
     if any(operator.hazards for operator in report.operators):
         lines += ["", *_hazards(report)]
-    return "\n".join(lines).rstrip()
+    return lines

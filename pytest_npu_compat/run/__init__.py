@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_npu_compat.run.analysis import analyze
+from pytest_npu_compat.run.dispatch import analyze
+from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
 
-__all__ = ["AnalysisRequest", "analyze"]
+__all__ = ["AnalysisRequest", "Limits", "analyze"]

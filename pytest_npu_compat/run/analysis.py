@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import logging
+import importlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_npu_compat.analysis.report import ErrorInfo, ModelInfo, Report, TargetInfo, ToolInfo
+from pytest_npu_compat.analysis.report import ASSUMED_INT8, ModelInfo, Report, TargetInfo
 from pytest_npu_compat.model.errors import ModelError
+from pytest_npu_compat.run.failures import not_analyzable, tool, unexpected
 from pytest_npu_compat.run.request import AnalysisRequest
-from pytest_npu_compat.target.registry import TargetError, default_variant, make_target
+from pytest_npu_compat.target.registry import TargetError, make_target
 
 if TYPE_CHECKING:
     from pytest_npu_compat.model.graph import Graph
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from pytest_npu_compat.model.program import Program
     from pytest_npu_compat.target.base import Target
 
-__all__ = ["analyze", "partitioned_ir"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["analyze", "load", "partitioned_ir", "preload"]
 
 
 def analyze(request: AnalysisRequest) -> Report:
@@ -32,36 +30,27 @@ def analyze(request: AnalysisRequest) -> Report:
     """
     try:
         target = make_target(request.target, request.variant, dict(request.options))
-    except TargetError as error:
-        return _failure(
-            request, "", ErrorInfo("target-not-available", str(error), "Run `npu-compat targets`.")
-        )
-    try:
         return _analyze(request, target)
+    except TargetError as error:
+        failure = ModelError("target-not-available", str(error), "Run `npu-compat targets`.")
     except ModelError as error:
-        return _failure(request, target.rules, _info(request, error))
+        failure = error
     except Exception as error:  # noqa: BLE001 - whatever happens, the gate names the model
-        return _failure(request, target.rules, _info(request, _unexpected(request, error)))
+        failure = unexpected(request, error)
+    return not_analyzable(request, failure)
 
 
-def _info(request: AnalysisRequest, error: ModelError) -> ErrorInfo:
-    """The error with the path as the user wrote it: absolute paths differ between machines."""
-    return ErrorInfo(
-        error.code, error.message.replace(request.model, request.shown_path), error.hint
-    )
-
-
-def _unexpected(request: AnalysisRequest, error: Exception) -> ModelError:
-    """A failure that nothing foresaw, as an error that names it."""
-    if isinstance(error, MemoryError):
-        return ModelError("out-of-memory", "The analysis ran out of memory.", "Use more memory.")
-    logger.debug("analysis of %s failed", request.model, exc_info=error)
-    return ModelError(
-        "crashed",
-        f"The analysis failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
-        "This is a defect of pytest-npu-compat; please report it with the model's structure "
-        "(`npu-compat analyze --verbose` prints the details).",
-    )
+def preload() -> None:
+    """Imports what an analysis needs, TVM above all, so that no model's deadline pays for it."""
+    for module in (
+        "model.onnx_file",
+        "model.integer_form",
+        "model.relax_module",
+        "analysis.placement",
+        "analysis.facts",
+        "analysis.metrics",
+    ):
+        importlib.import_module(f"pytest_npu_compat.{module}")
 
 
 def partitioned_ir(request: AnalysisRequest) -> str:
@@ -75,11 +64,11 @@ def partitioned_ir(request: AnalysisRequest) -> str:
 
     target = make_target(request.target, request.variant, dict(request.options))
     try:
-        placement = place(_load(request)[1], target)
+        placement = place(load(request)[1], target)
     except ModelError:
         raise
     except Exception as error:
-        raise _unexpected(request, error) from error
+        raise unexpected(request, error) from error
     if placement.module is None:
         raise ModelError(
             "importer-error",
@@ -90,7 +79,12 @@ def partitioned_ir(request: AnalysisRequest) -> str:
     return re.sub(r'"region\d+\.', f'"{target.name}.', str(placement.module.script()))
 
 
-def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
+def load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
+    """The model file and its integer form.
+
+    Raises:
+        ModelError: The model cannot be read.
+    """
     from pytest_npu_compat.model import integer_form, onnx_file
 
     path = Path(request.model)
@@ -101,11 +95,15 @@ def _load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
             "Convert it to ONNX in QDQ format.",
         )
     model = onnx_file.read(path, dict(request.inputs))
-    return model, integer_form.lower(model.graph)
+    if request.quantization is None:
+        return model, integer_form.lower(model.graph)
+    from pytest_npu_compat.model.assume_int8 import assume_int8
+
+    return model, integer_form.lower(assume_int8(model.graph))
 
 
 def _analyze(request: AnalysisRequest, target: Target) -> Report:
-    model, program = _load(request)
+    model, program = load(request)
     if not program.operators:
         raise ModelError(
             "nothing-to-judge",
@@ -116,15 +114,20 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
     from pytest_npu_compat.analysis.metrics import measure
     from pytest_npu_compat.analysis.placement import place
 
-    facts = collect(place(program, target))
+    placement = place(program, target)
+    facts = collect(placement)
+    if request.estimate:
+        from pytest_npu_compat.analysis.estimate import estimate
+
+        facts = estimate(facts, placement, target, request.platform)
     return Report(
-        tool=_tool(target.rules),
+        tool=tool(target.rules),
         model=ModelInfo(
             name=request.name,
             path=request.shown_path,
             sha256=model.sha256,
             opset=model.graph.opset,
-            quantization=_dialect(model.graph),
+            quantization=_dialect(model.graph) if request.quantization is None else ASSUMED_INT8,
             nodes=len(model.graph.nodes),
             operators=len(facts.operators),
             macs=sum(operator.macs for operator in facts.operators),
@@ -136,29 +139,8 @@ def _analyze(request: AnalysisRequest, target: Target) -> Report:
         operators=tuple(facts.operators),
         partitions=tuple(facts.partitions),
         qdq_pairs=tuple(facts.qdq_pairs),
-    )
-
-
-def _failure(request: AnalysisRequest, rules: str, error: ErrorInfo) -> Report:
-    try:
-        variant = request.variant or default_variant(request.target)
-    except TargetError:
-        variant = request.variant or ""
-    return Report(
-        tool=_tool(rules),
-        model=ModelInfo(name=request.name, path=request.shown_path),
-        target=TargetInfo(request.target, variant),
-        status="not_analyzable",
-        error=error,
-    )
-
-
-def _tool(rules: str) -> ToolInfo:
-    return ToolInfo(
-        version=importlib.metadata.version("pytest-npu-compat"),
-        tvm=importlib.metadata.version("apache-tvm"),
-        onnx=importlib.metadata.version("onnx"),
-        rules=rules,
+        estimate=facts.estimate,
+        platform=request.platform.assumptions() if facts.estimate else {},
     )
 
 

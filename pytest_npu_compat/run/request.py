@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
 
-__all__ = ["AnalysisRequest"]
+from pytest_npu_compat.analysis.platform import Platform
+from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits
+
+__all__ = ["AnalysisRequest", "AssumedQuantization"]
+
+AssumedQuantization: TypeAlias = Literal["assume-int8"]
+"""What `AnalysisRequest.quantization` can say."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,14 @@ class AnalysisRequest:
         variant: Variant of the target; its default if None.
         options: Options of the target.
         inputs: Shapes that pin the dimensions of graph inputs, as (name, shape) pairs.
+        quantization: ``assume-int8`` to judge a float model as if it had been quantized; None to
+            judge the model as it is.
+        estimate: Whether the report estimates time, DRAM traffic and energy.
+        platform: The machine that estimates assume.
+        limits: What the analysis may use. They are no part of what it finds.
+
+    Raises:
+        ValueError: There is no such `quantization`.
     """
 
     model: str
@@ -31,6 +45,17 @@ class AnalysisRequest:
     variant: str | None = None
     options: tuple[tuple[str, bool | int], ...] = ()
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    quantization: str | None = None
+    estimate: bool = False
+    platform: Platform = field(default_factory=Platform)
+    limits: Limits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        known = get_args(AssumedQuantization)
+        if self.quantization is not None and self.quantization not in known:
+            raise ValueError(
+                f"quantization {self.quantization!r} is not known; it can be {known[0]!r}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values."""
@@ -42,4 +67,7 @@ class AnalysisRequest:
         fields = dict(data)
         fields["options"] = tuple((str(k), v) for k, v in data["options"])
         fields["inputs"] = tuple((str(k), tuple(v)) for k, v in data["inputs"])
+        fields["limits"] = Limits(**data["limits"])
+        if "platform" in fields:
+            fields["platform"] = Platform.from_dict(fields["platform"])
         return cls(**fields)

@@ -56,6 +56,7 @@ class Pattern:
         judge: Decides about a match, given its calls in order of execution.
         computes: Whether it multiplies and accumulates: a region without such a composite goes back
             to the CPU.
+        operator: Reads the operator that a match stands for, for targets that tell its cost.
     """
 
     composite: str
@@ -63,6 +64,7 @@ class Pattern:
     build: Callable[[], DFPattern]
     judge: Callable[[Program, Sequence[Call]], Judgement]
     computes: bool = False
+    operator: Callable[[Program, Sequence[Call]], object] | None = None
 
 
 class Target(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import ERROR, any_report, op, ratio, report, value
+from plain import ERROR, any_report, op, ratio, report, value
 
 from pytest_npu_compat.analysis.comparison import Comparison, OperatorChange, compare
 from pytest_npu_compat.analysis.report import ModelInfo, OperatorInfo, Report, TargetInfo, ToolInfo

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_npu_compat.analysis.costs import Figures, Range
 from pytest_npu_compat.analysis.metrics import METRICS, Facts, measure
 from pytest_npu_compat.analysis.report import (
     Conversion,
@@ -107,7 +108,7 @@ def test_parts_do_not_exceed_their_whole(facts: Facts) -> None:
 @settings(max_examples=150, deadline=None)
 def test_ratio_of_nothing_is_missing_and_every_other_metric_is_there(facts: Facts) -> None:
     values = measure(facts)
-    missing = set()
+    missing = {name for name, metric in METRICS.items() if metric.estimated}
     if not facts.operators:
         missing.add("npu_ratio")
     if not sum(o.macs for o in facts.operators):
@@ -173,8 +174,22 @@ def test_figures_of_a_small_model() -> None:
 def test_row_of_the_table_is_complete(name: str) -> None:
     metric = METRICS[name]
     assert metric.name == name
-    assert metric.unit in ("ratio", "count", "bytes")
+    assert metric.unit in ("ratio", "count", "bytes", "ms", "x")
     assert metric.better in ("up", "down")
-    assert metric.explained_by in ("placement", "islands", "hazards")
+    assert metric.explained_by in ("placement", "islands", "hazards", "estimates")
     assert metric.definition.endswith(".")
     assert bool(metric.of) == (metric.unit == "ratio")
+    assert metric.estimated == name.startswith("estimated_")
+    assert metric.estimated == metric.definition.startswith("Estimate, not a measurement")
+
+
+def test_estimates_carry_their_range() -> None:
+    ranges = [Range(n, n + 1, n + 2) for n in (1, 4, 7, 10)]
+    values = measure(Facts([operator()], [], [], 0, figures=Figures(*ranges)))
+    found = {name: (v.low, v.value, v.high) for name, v in values.items() if v.low is not None}
+    assert found == {
+        "estimated_latency": (1, 2, 3),
+        "estimated_speedup": (4, 5, 6),
+        "estimated_energy_ratio": (7, 8, 9),
+        "estimated_dram_bytes": (10, 11, 12),
+    }

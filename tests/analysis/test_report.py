@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_npu_compat.analysis.costs import Assumption, Cost, CpuIsland, EstimateInfo, Range
 from pytest_npu_compat.analysis.report import (
     SCHEMA_VERSION,
     Conversion,
@@ -31,6 +33,22 @@ MAYBE = st.none() | NAMES
 
 REASONS = st.builds(Reason, NAMES, NAMES, NAMES, MAYBE, NAMES)
 HAZARDS = st.builds(HazardInfo, NAMES, NAMES, NAMES, NAMES)
+NUMBERS = st.floats(0, 1e9)
+RANGES = st.builds(Range, NUMBERS, NUMBERS, NUMBERS)
+COSTS = st.builds(Cost, COUNTS, COUNTS, COUNTS, RANGES)
+ESTIMATES = st.builds(
+    EstimateInfo,
+    cpu_only=st.none() | COSTS,
+    borders=st.none() | COSTS,
+    cpu_touched_bytes=COUNTS,
+    cpu_islands=st.lists(
+        st.builds(CpuIsland, st.lists(NAMES, max_size=2).map(tuple), COUNTS, RANGES), max_size=2
+    ).map(tuple),
+    not_estimable=st.lists(NAMES, max_size=2).map(tuple),
+)
+PLATFORMS = st.dictionaries(
+    NAMES, st.builds(Assumption, NUMBERS, NUMBERS, NUMBERS, NAMES, NAMES, NAMES), max_size=2
+)
 OPERATORS = st.builds(
     OperatorInfo,
     name=NAMES,
@@ -44,6 +62,7 @@ OPERATORS = st.builds(
     output_shape=st.lists(st.none() | COUNTS, max_size=4).map(tuple),
     reasons=st.lists(REASONS, max_size=2).map(tuple),
     hazards=st.lists(HAZARDS, max_size=2).map(tuple),
+    estimate=st.none() | COSTS,
 )
 RATIOS = st.integers(1, 2**40).flatmap(
     lambda whole: st.integers(0, whole).map(
@@ -69,7 +88,9 @@ REPORTS = st.builds(
     error=st.none() | st.builds(ErrorInfo, NAMES, NAMES, NAMES),
     metrics=st.dictionaries(
         NAMES,
-        RATIOS | st.builds(MetricValue, COUNTS, st.sampled_from(["count", "bytes"])),
+        RATIOS
+        | st.builds(MetricValue, COUNTS, st.sampled_from(["count", "bytes"]))
+        | st.builds(MetricValue, NUMBERS, st.just("ms"), low=NUMBERS, high=NUMBERS),
         max_size=4,
     ),
     operators=st.lists(OPERATORS, max_size=4).map(tuple),
@@ -83,6 +104,7 @@ REPORTS = st.builds(
             outputs=COUNTS,
             input_bytes=COUNTS,
             output_bytes=COUNTS,
+            estimate=st.none() | COSTS,
         ),
         max_size=3,
     ).map(tuple),
@@ -96,6 +118,15 @@ REPORTS = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    estimate=ESTIMATES,
+    platform=PLATFORMS,
+) | st.builds(
+    Report,
+    tool=st.builds(ToolInfo, NAMES, NAMES, NAMES, NAMES),
+    model=st.builds(ModelInfo, name=NAMES, path=NAMES),
+    target=st.builds(TargetInfo, NAMES, NAMES),
+    status=st.just("analyzed"),
+    operators=st.lists(OPERATORS, max_size=2).map(tuple),
 )
 
 
@@ -155,6 +186,27 @@ def test_layout_of_a_full_report() -> None:
     assert data["conversions"] == {
         "qdq_pairs": [{"nodes": ["d", "l", "q"], "operator": "l", "placement": "cpu", "calls": 3}]
     }
+
+
+def test_estimates_are_keys_of_their_own() -> None:
+    """A report without estimates looks as it always did."""
+    cost = Cost(7, 20, 30, Range(1.0, 2.0, 3.0))
+    report = dataclasses.replace(
+        full(),
+        operators=(dataclasses.replace(full().operators[0], estimate=cost),),
+        estimate=EstimateInfo(cost, None),
+        platform={"clock": Assumption(1.0, 1.0, 1.0, "Hz", "Clock", "source")},
+    )
+    data = report.to_dict()
+    assert set(data) - set(full().to_dict()) == {"estimate", "platform"}
+    assert "estimate" not in full().to_dict()["operators"][0]
+    assert data["operators"][0]["estimate"] == {
+        "mce_cycles": 7,
+        "dram_read_bytes": 20,
+        "dram_write_bytes": 30,
+        "latency_us": {"low": 1.0, "nominal": 2.0, "high": 3.0},
+    }
+    assert Report.from_dict(json.loads(json.dumps(data))) == report
 
 
 def test_full_report_survives_json() -> None:

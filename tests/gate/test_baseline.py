@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import ERROR, KERNEL, any_report, op, report
+from plain import ERROR, KERNEL, any_report, op, report
 
 from pytest_npu_compat.analysis.comparison import compare
 from pytest_npu_compat.analysis.report import HazardInfo, Report

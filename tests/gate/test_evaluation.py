@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import ERROR, op, ratio, report, value
+from plain import ERROR, op, ratio, report, value
 
 from pytest_npu_compat.analysis.comparison import compare
 from pytest_npu_compat.analysis.metrics import METRICS
@@ -106,7 +106,7 @@ def judged(metric: str, raw: Any, before: Any, after: Any) -> CheckResult:
             2048,
             3049,
             "failed",
-            "boundary_bytes 3.049 kB, 1001 B above the baseline's 2.048 kB (1 kB allowed)",
+            "boundary_bytes 3.049 kB, 1.001 kB above the baseline's 2.048 kB (1 kB allowed)",
         ),
     ],
 )

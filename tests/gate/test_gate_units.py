@@ -37,6 +37,9 @@ def test_every_metric_has_a_unit_that_can_be_written() -> None:
         (Fraction(3 * 2**29), "bytes", "1.5 GiB"),
         (Fraction(2_000_100), "bytes", "2.0001 MB"),
         (Fraction(1_234_567), "bytes", "1234567 B"),
+        (Fraction(50), "ms", "50 ms"),
+        (Fraction(1, 4), "ms", "0.25 ms"),
+        (Fraction(7, 2), "x", "3.5×"),
     ],
     ids=str,
 )
@@ -74,6 +77,12 @@ def test_shown_ratio_limit_is_read_back_unchanged(percent: Fraction) -> None:
         (MetricValue(2_000_000, "bytes"), "2 MB"),
         (MetricValue(31_250, "bytes"), "31.25 kB"),
         (MetricValue(123_456_789_000, "bytes"), "123.5 GB"),
+        (MetricValue(12.3456, "ms"), "12.3 ms"),
+        (MetricValue(1234.5, "ms"), "1234 ms"),
+        (MetricValue(0.00001234, "ms"), "0.00001 ms"),
+        (MetricValue(0, "ms"), "0.000 ms"),
+        (MetricValue(2.5, "x", low=1.25, high=10.0), "2.50× (an estimate: 1.25× to 10.0×)"),
+        (MetricValue(1e6, "bytes", low=1e3, high=2e6), "1 MB (an estimate: 1 kB to 2 MB)"),
     ],
     ids=str,
 )
@@ -114,3 +123,8 @@ def test_almost_all_is_not_all_and_almost_none_is_not_none(
 def test_value_stands_on_its_side_of_a_limit(near: list[Fraction], shown: str) -> None:
     value = MetricValue(0.9594, "ratio", 9594, 10_000)
     assert format_value(value, near=near).split(" ")[0] == shown
+
+
+@pytest.mark.parametrize(("near", "shown"), [([], "50.0 ms"), ([50], "50.01 ms")])
+def test_time_stands_on_its_side_of_a_limit(near: list[int], shown: str) -> None:
+    assert format_value(MetricValue(50.007, "ms"), [Fraction(n) for n in near]) == shown

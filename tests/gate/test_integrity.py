@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reports import op, report
+from plain import op, report
 
 from pytest_npu_compat.gate.baseline import baseline_text
 from pytest_npu_compat.gate.integrity import notes, nothing_judged, vanished

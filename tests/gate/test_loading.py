@@ -9,6 +9,7 @@ import pytest
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.loading import Gate, load, load_gate
+from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
 
 DEMAND = "version: 1\nthresholds: {qdq_pairs: 0}\n"
@@ -150,12 +151,13 @@ models:
 
 
 def test_checks_are_in_the_order_of_the_metrics(tmp_path: Path) -> None:
+    limits = {"ratio": ">= 1%", "ms": ">= 1 ms", "x": ">= 1x", "bytes": ">= 1 kB"}
     lines = [
-        f"  {name}: {'>= 1%' if metric.unit == 'ratio' else 1}"
+        f"  {name}: '{limits.get(metric.unit, '>= 1')}'"
         for name, metric in reversed(METRICS.items())
     ]
     text = "version: 1\nmodels: [m.onnx]\nthresholds:\n" + "\n".join(lines)
-    (model,) = gate_of(tmp_path, text.replace(">= 1%", '">= 1%"')).models
+    (model,) = gate_of(tmp_path, text).models
     assert [check.threshold.metric for check in model.checks] == list(METRICS)
 
 
@@ -584,6 +586,46 @@ def test_empty_file(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "under", "message"),
+    [
+        ("{backend: nnapi}", "nnapi}", "A target with a backend cannot be judged yet."),
+        ("{profile: acme.yaml}", "acme.yaml}", "A target with a profile cannot be judged yet."),
+        ("{variant: x, backend: nnapi}", "backend: nnapi}", "Give either backend or variant."),
+        ("{backend: a, profile: b}", "backend: a, profile: b}", "Give either backend or profile."),
+        ("{sram_size: 9, profile: b}", "profile: b}", "Give either profile or sram_size."),
+    ],
+)
+@pytest.mark.parametrize("name", ["phone", "ethos-n78"])
+def test_reserved_kinds_of_targets(
+    tmp_path: Path, name: str, entry: str, under: str, message: str
+) -> None:
+    error = error_of(tmp_path, f"{DEMAND}targets:\n  {name}: {entry}\nmodels: [m]\n")
+    assert pointed(error) == under
+    assert (error.position.line, error.message) == (4, message)
+    assert "ethos-n78" in error.hint or error.hint == "Keep one."
+
+
+def test_quantization(tmp_path: Path) -> None:
+    text = f"{DEMAND}models:\n- a.onnx\n- {{path: b.onnx, quantization: assume-int8}}\n"
+    found = [model.request.quantization for model in gate_of(tmp_path, text).models]
+    assert found == [None, "assume-int8"]
+
+
+@pytest.mark.parametrize("value", ["assume_int8", "int8", "true", "[assume-int8]"])
+def test_quantization_that_is_not_known(tmp_path: Path, value: str) -> None:
+    text = f"{DEMAND}models:\n- path: m\n  quantization: {value}\n"
+    error = error_of(tmp_path, text)
+    assert pointed(error) == value
+    assert error.position.line == 5
+    assert "'assume-int8'" in error.message
+
+
+def test_quantization_is_a_key_of_models(tmp_path: Path) -> None:
+    error = error_of(tmp_path, f"{DEMAND}quantization: assume-int8\nmodels: [m]\n")
+    assert pointed(error).startswith("quantization")
+
+
 @pytest.mark.parametrize("name", ["nothing.yaml", "."])
 def test_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     with pytest.raises(GateError, match="Cannot be read"):
@@ -601,3 +643,69 @@ def test_load_reads_without_looking_for_models(tmp_path: Path) -> None:
     path = tmp_path / "npu-compat.yaml"
     path.write_text(f"{DEMAND}models: ['*.onnx']\n", encoding="utf-8")
     assert load(path).models == ["*.onnx"]
+
+
+def test_thresholds_of_a_target_override_those_of_file_and_model(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").touch()
+    gate = tmp_path / "npu-compat.yaml"
+    gate.write_text(
+        """\
+version: 1
+targets:
+  ethos-n78: {thresholds: {npu_partitions: "<= 2", hazards: 0}}
+thresholds: {npu_ratio: ">= 90%", npu_partitions: "<= 9"}
+models:
+  - {path: a.onnx, thresholds: {npu_ratio: ">= 95%", npu_partitions: "<= 5"}}
+"""
+    )
+    (model,) = load_gate(gate).models
+    assert {c.threshold.metric: (c.threshold.show(), c.line) for c in model.checks} == {
+        "npu_ratio": ("≥ 95%", 6),
+        "npu_partitions": ("≤ 2", 3),
+        "hazards": ("exactly 0", 3),
+    }
+
+
+def test_unknown_metric_of_a_target_is_named_with_its_place(tmp_path: Path) -> None:
+    gate = tmp_path / "npu-compat.yaml"
+    gate.write_text(
+        "version: 1\ntargets:\n  ethos-n78:\n    thresholds: {npu_ration: 1}\nmodels: [a.onnx]\n"
+    )
+    with pytest.raises(GateError, match="Did you mean 'npu_ratio'") as caught:
+        load_gate(gate)
+    assert caught.value.position.line == 4
+
+
+def test_limits(tmp_path: Path) -> None:
+    gate = gate_of(
+        tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {{timeout: 2 min, memory: 4 GB}}\n"
+    )
+    assert gate.models[0].request.limits == Limits(120.0, 4 * 10**9)
+    gate = gate_of(tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {{memory: 1 GiB}}\n")
+    assert gate.models[0].request.limits == Limits(memory=2**30)
+    gate = gate_of(tmp_path, f"{DEMAND}models: [a.onnx]\n")
+    assert gate.models[0].request.limits == Limits()
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "at"),
+    [
+        ("{timeout: 120}", "A time needs its unit: write, say, 120 s.", "120}"),
+        ("{memory: 4}", "A size needs its unit: write, say, 4 GB.", "4}"),
+        ("{timeout: true}", "A time is written as 120 s.", "true}"),
+        ("{timeout: 2 minutes}", "There is no unit 'minutes' here; write ms, s, min, h.", "2 min"),
+        ("{memory: 1 MB}", "An analysis needs some memory for itself: at least 512 MB.", "1 MB}"),
+        ("{time: 120 s}", "Unknown key 'time'.", "time"),
+        ("120 s", "A mapping is expected here.", "120 s"),
+    ],
+)
+def test_limits_that_are_none(tmp_path: Path, written: str, message: str, at: str) -> None:
+    error = error_of(tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {written}\n")
+    assert error.message == message
+    assert error.position.line == 4
+    assert pointed(error).startswith(at)
+
+
+def test_unknown_limit_says_which_there_are(tmp_path: Path) -> None:
+    error = error_of(tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {{timout: 1 s}}\n")
+    assert error.hint == "Did you mean 'timeout'?"

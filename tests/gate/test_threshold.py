@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from fractions import Fraction
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_npu_compat.analysis.costs import EstimateInfo
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import (
     ErrorInfo,
@@ -28,6 +30,9 @@ from pytest_npu_compat.gate.threshold import (
 
 RATIOS = [name for name, metric in METRICS.items() if metric.unit == "ratio"]
 COUNTS = [name for name, metric in METRICS.items() if metric.unit == "count"]
+
+WRITTEN = {"ratio": "%", "ms": " ms", "x": "x"}
+"""Unit of a metric -> what thresholds on it cannot do without."""
 
 
 def report_with(error: ErrorInfo | None = None, **metrics: MetricValue) -> Report:
@@ -370,10 +375,10 @@ def test_shown_bytes_compare_with_their_limit_as_the_exact_ones(value: int, dist
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("text", ["most", "least"])
 def test_model_that_could_not_be_analyzed_never_passes(metric: str, text: str) -> None:
-    unit = "%" if METRICS[metric].unit == "ratio" else ""
+    unit = WRITTEN.get(METRICS[metric].unit, "")
     threshold = parse_threshold(metric, f">= 0{unit}" if text == "most" else f"<= 100{unit}")
     values = {
-        metric: ratio(1, 1) if unit else MetricValue(0, METRICS[metric].unit),
+        metric: ratio(1, 1) if unit == "%" else MetricValue(0, METRICS[metric].unit),
     }
     report = report_with(ErrorInfo("corrupt", "cannot be parsed", "export it again"), **values)
     result = evaluate(threshold, report)
@@ -398,7 +403,7 @@ def test_unanalyzed_report_without_a_reason_does_not_pass() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_missing_metric_never_passes(metric: str) -> None:
-    unit = "%" if METRICS[metric].unit == "ratio" else ""
+    unit = WRITTEN.get(METRICS[metric].unit, "")
     result = evaluate(parse_threshold(metric, f">= 0{unit}"), report_with())
     assert result.status == "not_analyzable"
     assert not result.passed
@@ -410,3 +415,77 @@ def test_message_of_an_analysis_error_is_one_harmless_line() -> None:
     result = evaluate(parse_threshold("qdq_pairs", 0), report_with(error))
     assert result.message.isprintable()
     assert len(result.message) <= 500
+
+
+ESTIMATED = [name for name, metric in METRICS.items() if metric.estimated]
+
+
+@pytest.mark.parametrize(
+    ("metric", "raw", "shown"),
+    [
+        ("estimated_latency", "<= 50 ms", "≤ 50 ms"),
+        ("estimated_latency", "<= 0.05 s", "≤ 50 ms"),
+        ("estimated_latency", "< 500 us", "< 0.5 ms"),
+        ("estimated_latency", "< 500µs", "< 0.5 ms"),
+        ("estimated_latency", {"max": "50 ms"}, "≤ 50 ms"),
+        ("estimated_speedup", ">= 4x", "≥ 4×"),
+        ("estimated_energy_ratio", ">= 1.5 ×", "≥ 1.5×"),
+        ("estimated_dram_bytes", "<= 20 MB", "≤ 20 MB"),
+        ("estimated_dram_bytes", {"max": 2000}, "≤ 2 kB"),
+    ],
+    ids=str,
+)
+def test_thresholds_on_estimates(metric: str, raw: Any, shown: str) -> None:
+    assert parse_threshold(metric, raw).show() == shown
+
+
+@pytest.mark.parametrize(
+    ("metric", "raw", "message", "hint"),
+    [
+        ("estimated_latency", 50, "50 says too little", '"<= 50 ms"'),
+        ("estimated_latency", "<= 50", "has no unit", '"<= 50 ms"'),
+        ("estimated_latency", "50 ms", "more or less", '"<= 50 ms"'),
+        ("estimated_latency", "<= 50 MB", "'MB' is no unit", "'ms', 's', 'us'"),
+        ("estimated_speedup", ">= 400%", "'%' is no unit", "'x'"),
+        ("estimated_speedup", "4x", "more or less", '">= 4x"'),
+        ("estimated_speedup", {"min": 4}, "4 says too little", "4x"),
+        ("estimated_dram_bytes", 100, "100 says too little", '"<= 2 MB"'),
+    ],
+    ids=str,
+)
+def test_threshold_on_an_estimate_says_all(metric: str, raw: Any, message: str, hint: str) -> None:
+    error = error_of(metric, raw)
+    assert message in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(("limit", "status"), [("<= 2 ms", "passed"), ("< 2 ms", "failed")])
+def test_nominal_value_is_judged_and_the_range_shown(limit: str, status: str) -> None:
+    value = MetricValue(2.0, "ms", low=1.0, high=9.0)
+    result = evaluate(
+        parse_threshold("estimated_latency", limit), report_with(estimated_latency=value)
+    )
+    assert result.status == status
+    assert "2.00 ms (an estimate: 1.00 ms to 9.00 ms), required" in result.message
+
+
+@pytest.mark.parametrize(
+    ("estimate", "why"),
+    [
+        (None, "without estimates"),
+        (EstimateInfo(None, None), "nothing to estimate"),
+        (EstimateInfo(None, None, not_estimable=("lstm",)), "the cost of lstm cannot be told"),
+        (EstimateInfo(None, None, not_estimable=("a", "b", "c", "d")), "a, b, c and 1 more"),
+    ],
+    ids=["not asked for", "nothing", "unknown", "several"],
+)
+@pytest.mark.parametrize("metric", ESTIMATED)
+def test_missing_estimate_is_not_judged(
+    metric: str, estimate: EstimateInfo | None, why: str
+) -> None:
+    unit = METRICS[metric].unit
+    limit = {"ms": "<= 1000 s", "x": ">= 0x", "bytes": "<= 1 GB"}[unit]
+    report = dataclasses.replace(report_with(), estimate=estimate)
+    result = evaluate(parse_threshold(metric, limit), report)
+    assert (result.status, result.passed) == ("not_analyzable", False)
+    assert why in result.message

@@ -1,6 +1,6 @@
 """A project with small models and a gate file, in which pytest runs with and without xdist.
 
-Runs without xdist happen in this process, where TVM is imported once; runs with xdist in their own.
+Runs without xdist happen in this process, whose worker imports TVM once; runs with xdist in their own.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "pointer.onnx").write_text(
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 1048576\n"
     )
-    # Pytester forgets modules that a run in this process imports, and TVM cannot be imported twice.
+    # Pytester forgets modules that a run in this process imports, and with them the worker.
     for path in sorted(directory.glob("*.onnx")):
         analyze(AnalysisRequest(str(path), path.stem, path.name))
     return directory

@@ -147,6 +147,43 @@ def test_malformed_input(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert captured.err == f"npu-compat: --input {text!r} is not of the form NAME=1,3,224,224\n"
 
 
+def test_timeout_and_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", "on_npu.onnx", "--timeout", "2 min", "--memory", "4 GB"]) == 0
+    assert "100.0%" in capsys.readouterr().out
+    # No process can read a network within a millisecond.
+    assert main(["analyze", "on_npu.onnx", "--timeout", "1ms"]) == 1
+    out = capsys.readouterr().out
+    assert "timeout" in out
+    assert "--timeout" in out
+    assert "%" not in out
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("--timeout", "120", "A time needs its unit: write, say, 120 s."),
+        ("--memory", "4", "A size needs its unit: write, say, 4 GB."),
+    ],
+)
+def test_malformed_limit(
+    option: str, text: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", "on_npu.onnx", option, text]) == 2
+    assert capsys.readouterr().err == f"npu-compat: {message}\n"
+
+
+def test_verbose_analyzes_in_this_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("pytest_npu_compat.run.analysis.load", broken)
+    assert main(["analyze", "on_npu.onnx", "--verbose"]) == 1
+    assert "boom" in capsys.readouterr().out
+    assert main(["analyze", "on_npu.onnx"]) == 0
+
+
 def test_variant_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["analyze", "on_npu.onnx", "--target", "ethos-n78:1tops-2ple", "--format", "json"]
     assert main(arguments) == 0

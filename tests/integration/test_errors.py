@@ -149,7 +149,8 @@ def test_crash_of_the_analysis_is_a_reason(
     def broken(*arguments: object) -> None:
         raise RuntimeError("boom\nover two lines")
 
-    monkeypatch.setattr("pytest_npu_compat.run.analysis._load", broken)
+    monkeypatch.setenv("NPU_COMPAT_IN_PROCESS", "1")
+    monkeypatch.setattr("pytest_npu_compat.run.analysis.load", broken)
     gate("version: 1\nthresholds: {qdq_pairs: 0}\nmodels: [models/on_npu.onnx]\n")
     result = run_with([])
     result.assert_outcomes(failed=1)

@@ -90,6 +90,7 @@ def test_properties_of_a_judged_model(red: Any, built: Path) -> None:
         "npu.baseline": "",
         "npu.target": "ethos-n78:4tops-4ple",
         "npu.model_sha256": sha256,
+        "npu.quantization": "qdq",
     }
     passed = _properties(red.cases["on_npu[ethos-n78]::qdq_pairs"])
     assert (passed["npu.actual"], passed["npu.limit"]) == ("0", "exactly 0")

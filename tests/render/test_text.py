@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_npu_compat.analysis.costs import Cost, CpuIsland, EstimateInfo, Range
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import (
     Conversion,
     ErrorInfo,
@@ -29,7 +32,8 @@ from pytest_npu_compat.render.text import describe, explain_failure, group_by_re
 KERNEL = Reason("conv-kernel", "The kernel is too large.", "4x4", "1x1 to 3x3", "Use 3x3.")
 SIGMOID = Reason("sigmoid-range", "The range does not fit.", "0..3", None, "Calibrate again.")
 
-EXPLAINED_BY = {metric.explained_by: name for name, metric in METRICS.items()}
+EXPLAINED_BY = {metric.explained_by: name for name, metric in reversed(METRICS.items())}
+COST = Cost(25088, 10**9, 10**9, Range(123456.0, 234567.0, 345678.0))
 
 
 def operator(name: str = "node", **fields: Any) -> OperatorInfo:
@@ -66,21 +70,10 @@ def failure(report: Report, explained_by: str = "placement") -> CheckResult:
     values = {metric.name: MetricValue(5, metric.unit)}
     if metric.unit == "ratio":
         values = {metric.name: MetricValue(0.5, "ratio", 1, 2)}
-    threshold = parse_threshold(metric.name, "== 0%" if metric.unit == "ratio" else 0)
-    return evaluate(
-        threshold,
-        Report(
-            report.tool,
-            report.model,
-            report.target,
-            report.status,
-            report.error,
-            values,
-            report.operators,
-            report.partitions,
-            report.qdq_pairs,
-        ),
+    threshold = parse_threshold(
+        metric.name, {"ratio": "== 0%", "ms": "<= 1 ms"}.get(metric.unit, 0)
     )
+    return evaluate(threshold, dataclasses.replace(report, metrics=values))
 
 
 def lines_of(report: Report, explained_by: str = "placement") -> list[str]:
@@ -301,7 +294,10 @@ def hostile(name: str, kind: str) -> Report:
             kind=kind,
             reasons=(Reason("rule", "A message. " * 20, name, "allowed " * 30, "Do this. " * 20),),
             hazards=(HazardInfo("hazard", "A message. " * 20, name, "Do this. " * 20),),
+            estimate=COST,
         ),
+        estimate=EstimateInfo(COST, COST, 7, (CpuIsland((name,) * 9, 10**9, COST.latency_us),)),
+        platform=Platform().assumptions(),
         model=ModelInfo(name, name),
         qdq_pairs=(Conversion((name, name, name), name, "cpu", 3),),
     )
@@ -321,7 +317,7 @@ def too_wide(report: Report, explained_by: str) -> list[str]:
     return [line for line in text.split("\n")[1:] if len(line) > 80]
 
 
-@pytest.mark.parametrize("explained_by", ["placement", "islands"])
+@pytest.mark.parametrize("explained_by", ["placement", "islands", "estimates"])
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 def test_lines_behind_the_first_fit_80_columns(name: str, explained_by: str) -> None:
     assert too_wide(hostile(name, "Conv"), explained_by) == []

@@ -155,13 +155,21 @@ def pattern_table(npu: Capabilities) -> tuple[Pattern, ...]:
             build=lambda: _chain(*chain, arguments=arguments),
             judge=decide or _judged(npu, extract),
             computes=computes,
+            operator=extract,
         )
 
     conv = ("qnn.conv2d", "nn.bias_add", "qnn.requantize")
     transposed = ("qnn.conv2d_transpose", "nn.bias_add", "qnn.requantize")
 
-    def constant(name: str, op: str, decide: Judge, *, computes: bool) -> Pattern:
-        return named(name, (op,), matching.binary, computes=computes, decide=decide, arguments=2)
+    def constant(
+        name: str, op: str, decide: Judge, convert: Callable[[Any], object], *, computes: bool
+    ) -> Pattern:
+        kind = AddConstant if op == "qnn.add" else MultiplyConstant
+
+        def converted(program: Program, calls: Sequence[Call]) -> object:
+            return convert(matching.with_constant(program, calls, kind))
+
+        return named(name, (op,), converted, computes=computes, decide=decide, arguments=2)
 
     def sigmoid_like(op: str) -> tuple[str, ...]:
         return ("qnn.dequantize", op, "qnn.quantize")
@@ -171,6 +179,7 @@ def pattern_table(npu: Capabilities) -> tuple[Pattern, ...]:
             "mul_to_reinterpret_quantize",
             "qnn.mul",
             _converted(npu, MultiplyConstant, rules.MULTIPLY_SCALAR, as_reinterpret, scalar=True),
+            as_reinterpret,
             computes=False,
         ),
         constant(
@@ -179,18 +188,21 @@ def pattern_table(npu: Capabilities) -> tuple[Pattern, ...]:
             _converted(
                 npu, MultiplyConstant, rules.CHANNEL_CONSTANT, multiply_as_depthwise, scalar=False
             ),
+            multiply_as_depthwise,
             computes=True,
         ),
         constant(
             "add_to_reinterpret_quantize",
             "qnn.add",
             _converted(npu, AddConstant, rules.ADD_SCALAR, as_reinterpret, scalar=True),
+            as_reinterpret,
             computes=False,
         ),
         constant(
             "add_to_depthwise",
             "qnn.add",
             _converted(npu, AddConstant, rules.CHANNEL_CONSTANT, add_as_depthwise, scalar=False),
+            add_as_depthwise,
             computes=True,
         ),
         named("add", ("qnn.add",), matching.binary, arguments=2),

@@ -1,4 +1,6 @@
-"""Passes of Ethos-N78 and their MCE cycles, as Arm's estimator counts them.
+"""Passes of Ethos-N78's operators and their MCE cycles, as Arm's estimator counts them.
+
+What the passes move between DRAM and SRAM is the subject of `memory.py`.
 
 Source: support_library/src/cascading/MceEstimationUtils.cpp:15-121 and Utils.cpp:520-567 of Arm's Ethos-N
 driver stack 23.02. The formulas reproduce its `EstimatePerformance` exactly for convolutions.
@@ -6,9 +8,10 @@ driver stack 23.02. The formulas reproduce its `EstimatePerformance` exactly for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from math import ceil
+from typing import Literal, TypeAlias
 
 from pytest_npu_compat.target.ethos_n78.arithmetic import round_up
 from pytest_npu_compat.target.ethos_n78.operators import (
@@ -17,9 +20,14 @@ from pytest_npu_compat.target.ethos_n78.operators import (
     Clip,
     Concatenate,
     Convolution,
+    Fixed,
     FullyConnected,
+    LeakyRelu,
+    Mean,
     MultiplyConstant,
+    Pool,
     Reinterpret,
+    Requantize,
     Reshape,
     Resize,
     Split,
@@ -28,7 +36,10 @@ from pytest_npu_compat.target.ethos_n78.operators import (
 )
 from pytest_npu_compat.target.ethos_n78.variants import Capabilities
 
-__all__ = ["Pass", "passes", "uses_winograd"]
+__all__ = ["Pass", "Shape", "passes", "uses_winograd"]
+
+Shape: TypeAlias = tuple[int, int, int]
+"""Height, width and channels."""
 
 CHANNEL_HEADER_BYTES = 12
 """Header of each output channel in the encoded weights, fitted to rules 7.5 (exact in 4 of 6 layers)."""
@@ -42,11 +53,21 @@ class Pass:
         name: What it does.
         mce_cycles: Clock cycles of the multiply-accumulate engines.
         weight_bytes: Encoded weights that it reads, without compression.
+        outputs: Output channels that the weights can be divided by; 0 if an output channel needs its
+            own input channel alone.
+        rows: Input rows that a row of outputs needs.
+        joins: Whether it can join the pass of a convolution before it: ``clamp`` by the engines' own
+            limits and rescaling, ``ple`` as the one operation of the post-processing engine; else empty.
+        between: Shape of what it hands to the operator's next pass; None in an operator's last pass.
     """
 
     name: str
     mce_cycles: int
     weight_bytes: int = 0
+    outputs: int = 0
+    rows: int = 1
+    joins: Literal["", "clamp", "ple"] = ""
+    between: Shape | None = None
 
 
 def uses_winograd(kernel: tuple[int, int], stride: int) -> bool:
@@ -92,6 +113,20 @@ def _identity(tensor: Tensor, npu: Capabilities, name: str = "identity") -> Pass
     return Pass(name, _depthwise(1, tensor, npu))
 
 
+def _interleave(tensor: Tensor, npu: Capabilities) -> Pass:
+    """Turns 2x2 pixels into channels, for stride 2 (PLE operation 4).
+
+    All but the last of the four groups of channels are filled up to the number of SRAM banks: 3 channels
+    become 3 * 16 + 3 (rules 7.5, the 7x7 layer).
+    """
+    between = (
+        ceil(tensor.height / 2),
+        ceil(tensor.width / 2),
+        3 * round_up(tensor.channels, npu.sram_banks) + tensor.channels,
+    )
+    return Pass("interleave", _depthwise(1, tensor, npu), joins="ple", between=between)
+
+
 def _weights(channels: int, bytes_per_channel: int) -> int:
     """Encoded weights: each output channel with its header, aligned to 4 bytes."""
     return round_up(channels, 16) * round_up(bytes_per_channel + CHANNEL_HEADER_BYTES, 4)
@@ -112,26 +147,28 @@ def _(op: Convolution, npu: Capabilities) -> tuple[Pass, ...]:
             area, op.output.height, op.output.width, op.input.channels, op.output.channels, npu
         )
         stored = _weights(op.output.channels, area * op.input.channels)
-        return (Pass("transposed convolution", cycles, stored),)
-    first = (_identity(op.input, npu, "interleave"),) if op.strides[0] == 2 else ()
+        return (Pass("transposed convolution", cycles, stored, op.output.channels, kernel_height),)
+    first = (_interleave(op.input, npu),) if op.strides[0] == 2 else ()
     if op.depthwise:
         stored = _weights(op.output.channels, area)
-        return (*first, Pass("depthwise convolution", _depthwise(area, op.output, npu), stored))
+        cycles = _depthwise(area, op.output, npu)
+        return (*first, Pass("depthwise convolution", cycles, stored, rows=kernel_height))
     stored = _weights(op.output.channels, area * op.input.channels)
+    channels = op.output.channels
     if uses_winograd(op.kernel, op.strides[0]):
-        return (Pass("Winograd convolution", _winograd(op.kernel, op, npu), stored),)
+        cycles = _winograd(op.kernel, op, npu)
+        return (Pass("Winograd convolution", cycles, stored, channels, kernel_height),)
     cycles = _direct(
         area, op.output.height, op.output.width, op.input.channels, op.output.channels, npu
     )
-    return (*first, Pass("direct convolution", cycles, stored))
+    return (*first, Pass("direct convolution", cycles, stored, channels, kernel_height))
 
 
 @passes.register
 def _(op: FullyConnected, npu: Capabilities) -> tuple[Pass, ...]:
     outputs, inputs = op.weights.shape
-    return (
-        Pass("fully connected", _direct(1, 1, 1, inputs, outputs, npu), _weights(outputs, inputs)),
-    )
+    cycles = _direct(1, 1, 1, inputs, outputs, npu)
+    return (Pass("fully connected", cycles, _weights(outputs, inputs), outputs),)
 
 
 @passes.register
@@ -163,7 +200,23 @@ def _(op: Resize, npu: Capabilities) -> tuple[Pass, ...]:
 
 @passes.register
 def _(op: Unary, npu: Capabilities) -> tuple[Pass, ...]:
-    return (_identity(op.input, npu, _NAMES.get(type(op), type(op).__name__.lower())),)
+    return (_identity(op.input, npu, type(op).__name__.lower()),)
 
 
-_NAMES: dict[type, str] = {Clip: "clip"}
+@passes.register(Clip)
+@passes.register(Requantize)
+def _(op: Unary, npu: Capabilities) -> tuple[Pass, ...]:
+    return (replace(_identity(op.input, npu, type(op).__name__.lower()), joins="clamp"),)
+
+
+@passes.register(Fixed)
+@passes.register(LeakyRelu)
+@passes.register(Mean)
+def _(op: Unary, npu: Capabilities) -> tuple[Pass, ...]:
+    return (replace(_identity(op.input, npu, type(op).__name__.lower()), joins="ple"),)
+
+
+@passes.register
+def _(op: Pool, npu: Capabilities) -> tuple[Pass, ...]:
+    work = _identity(op.input, npu, f"{op.kind} pool")
+    return (replace(work, joins="ple") if op.kind == "max" else work,)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_npu_compat.model.program import Call, Program
+from pytest_npu_compat.model.program import Call, Program, Ref
 from pytest_npu_compat.target.base import Hazard, Pattern
 from pytest_npu_compat.target.constraint import Violation
+from pytest_npu_compat.target.cost import OnChip, PassCost, Step
 from pytest_npu_compat.target.ethos_n78.hazards import CYCLIC
 from pytest_npu_compat.target.ethos_n78.patterns import pattern_table
+from pytest_npu_compat.target.ethos_n78.schedule import schedule
 from pytest_npu_compat.target.ethos_n78.unmatched import never_offloaded
 from pytest_npu_compat.target.ethos_n78.variants import (
     DEFAULT_VARIANT,
@@ -56,3 +58,9 @@ class EthosN78:
         """Why no pattern takes a call."""
         kind = "" if call.operator is None else program.operators[call.operator].kind
         return never_offloaded(call.op, kind)
+
+    def passes(
+        self, program: Program, steps: Sequence[Step], leaving: frozenset[Ref], on_chip: OnChip
+    ) -> tuple[tuple[PassCost, ...], ...]:
+        """The passes of a partition, for each of its steps; see `CostModel`."""
+        return schedule(program, steps, leaving, on_chip, self.patterns(), self.capabilities)

@@ -1,0 +1,174 @@
+"""The sentences of the compatibility report in each of its languages, and values in them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import yaml
+
+from pytest_npu_compat.analysis.report import MetricValue
+from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.render.findings.values import (
+    Bytes,
+    Estimate,
+    Message,
+    Names,
+    Prose,
+    Share,
+    Statement,
+    Value,
+    Verbatim,
+)
+from pytest_npu_compat.render.markdown_text import Markdown, code, prose
+
+__all__ = ["LANGUAGES", "Language", "catalogue", "translate"]
+
+LANGUAGES = ("en", "ko")
+
+TEXTS = Path(__file__).parent / "templates"
+
+MAX_NAMES = 6
+
+
+@functools.cache
+def catalogue() -> Mapping[str, Mapping[str, str]]:
+    """Id of a sentence -> language -> text with placeholders."""
+    text = (TEXTS / "analysis_report.yaml").read_text(encoding="utf-8")
+    sentences: dict[str, dict[str, str]] = yaml.safe_load(text)
+    return sentences
+
+
+@functools.cache
+def _translations() -> Mapping[str, str]:
+    text = (TEXTS / "rules.ko.yaml").read_text(encoding="utf-8")
+    translations: dict[str, str] = yaml.safe_load(text)
+    return translations
+
+
+@functools.cache
+def _with_placeholders() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The sentences of rules that carry a value, as patterns, the most specific first."""
+    found = [english for english in _translations() if "{" in english]
+    found.sort(key=lambda english: -len(re.sub(r"\{\w+\}", "", english)))
+    return tuple((_pattern(english), _translations()[english]) for english in found)
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english)), re.DOTALL)
+
+
+def translate(text: str) -> str:
+    """A rule's sentence in Korean; unchanged if there is no translation of it."""
+    known = _translations().get(text)
+    if known is not None:
+        return known
+    for pattern, korean in _with_placeholders():
+        match = pattern.fullmatch(text)
+        if match:
+            return korean.format_map({k: translate(v) for k, v in match.groupdict().items()})
+    return text
+
+
+class Language:
+    """Says things in one language.
+
+    Args:
+        code: ``en`` or ``ko``.
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self._formatter = _Sentence(self)
+
+    def say(self, id_: str, **values: Value | Markdown) -> Markdown:
+        """A sentence or word of the catalogue with its values filled in."""
+        return Markdown(self._formatter.vformat(catalogue()[id_][self.code], (), values))
+
+    def tell(self, statement: Statement) -> Markdown:
+        """A statement as a sentence."""
+        return self.say(statement.id, **statement.values)
+
+    def row(self, *cells: Value | Markdown) -> Markdown:
+        """A row of a table."""
+        return Markdown(f"| {' | '.join(self.show(cell) for cell in cells)} |")
+
+    def show(self, value: Value | Markdown) -> Markdown:
+        """A value as Markdown.
+
+        Raises:
+            TypeError: It is bare text, of which nobody can tell whether it is harmless.
+        """
+        if isinstance(value, Markdown):
+            return value
+        if isinstance(value, Names):
+            return self._names(value)
+        if isinstance(value, Message):
+            return self.say(value.id)
+        if isinstance(value, Verbatim):
+            return code(value.text) if value.text else self.show(None)
+        if isinstance(value, Prose):
+            return prose(translate(value.text) if self.code == "ko" else value.text)
+        return Markdown(_figure(value))
+
+    def _names(self, value: Names) -> Markdown:
+        if not value.names:
+            return self.show(None)
+        shown = Markdown(", ".join(self.show(name) for name in value.names[:MAX_NAMES]))
+        more = len(value.names) - MAX_NAMES
+        return self.say("names.more", names=shown, count=more) if more > 0 else shown
+
+
+class _Sentence(Formatter):
+    """Fills in placeholders: ``{n}``, ``{n:operator}`` (with the noun), ``{n:is|are}``, ``{x:percent}``."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if not format_spec:
+            return self.language.show(value)
+        if format_spec == "percent" and isinstance(value, Share):
+            return _percent(value)
+        if not isinstance(value, int):
+            raise TypeError(f"only a number can have a noun ({format_spec}): {value!r}")
+        one, _, many = format_spec.partition("|")
+        if many:
+            return one if value == 1 else many
+        return f"{value:,} {one}" if value == 1 else f"{value:,} {one}s"
+
+
+def _figure(value: Any) -> str:
+    """A figure; the same in all languages."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Share):
+        return f"{_percent(value)} ({value.part:,}/{value.whole:,})"
+    if isinstance(value, Bytes):
+        return format_value(MetricValue(value.size, "bytes"))
+    if isinstance(value, Estimate):
+        return _estimate(value)
+    raise TypeError(f"{value!r} cannot be shown: is it harmless?")
+
+
+def _percent(share: Share) -> str:
+    ratio = MetricValue(share.part / share.whole, "ratio", share.part, share.whole)
+    return format_value(ratio).split(" ", maxsplit=1)[0]
+
+
+def _estimate(value: Estimate) -> str:
+    low, middle, high = (_with_unit(v, value.unit) for v in (value.low, value.value, value.high))
+    return middle if low == high else f"{middle} ({low} – {high})"
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if unit == "bytes":
+        return format_value(MetricValue(round(value), "bytes"))
+    decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 4
+    return f"{value:,.{decimals}f} {'×' if unit == 'x' else unit}"

@@ -1,0 +1,229 @@
+"""A run as Markdown: the step summary of a job, and the comment on a pull request.
+
+GitHub links mentions, references and URLs wherever it finds them, except in code. So everything that
+comes from a user's files stands in ``<code>`` or ``<pre>``, with its punctuation as character references.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
+from pytest_npu_compat.render.names import clean, clean_lines
+from pytest_npu_compat.render.terminal import report_row
+
+__all__ = ["COMMENT_LIMIT", "SUMMARY_LIMIT", "to_markdown", "verdict_line"]
+
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes that GitHub takes as the summary of a step; it shows nothing of a longer one."""
+COMMENT_LIMIT = 65_536
+"""Characters that GitHub takes as a comment. Counted in bytes here, which are never fewer."""
+
+MAX_NAME = 200
+RESERVED = 600
+"""Bytes kept free for the line that says what was left out."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page that can be cut between its entries.
+
+    Attributes:
+        of: What the entries are, as told if some are left out.
+        before: Markdown in front of the first entry.
+        entries: Markdown of each, the most important first.
+    """
+
+    of: str
+    before: str
+    entries: Sequence[str]
+
+    def text(self, count: int) -> str:
+        """The section with its first entries; nothing if there are none."""
+        return self.before + "".join(self.entries[:count]) + "\n" if count else ""
+
+
+def to_markdown(run: GateRun, limit: int = SUMMARY_LIMIT) -> str:
+    """A run as a page: the verdict, new regressions, a table, failures, notes.
+
+    Args:
+        run: The run.
+        limit: Bytes of UTF-8 that the page must not exceed, at least 2,000. What does not fit is left
+            out entry by entry, and the last line tells what.
+
+    Raises:
+        ValueError: The limit is too low to say anything.
+    """
+    if limit < 2000:
+        raise ValueError(f"a page of {limit} bytes says nothing; at least 2000 are needed")
+    head = _head(run)
+    sections = [
+        Section("regressions", "### Left the NPU since the baseline\n\n", _regressions(run)),
+        Section("rows of the table", _TABLE_HEAD, _rows(run)),
+        Section("failures", "### Failures\n\n", _details(run, ("failed", "not_analyzable"))),
+        Section("errors", "### Errors\n\n", _notes(run.notes, "error")),
+        Section("warnings", "### Warnings\n\n", _details(run, ("warned",))),
+        Section("waivers", "### Waived\n\n", _waived(run)),
+        Section("notes", "### Notes\n\n", _notes(run.notes, "note")),
+    ]
+    whole = head + "".join(s.text(len(s.entries)) for s in sections)
+    return whole if _size(whole) <= limit else _cut(head, sections, limit)
+
+
+def verdict_line(run: GateRun) -> str:
+    """The verdict in one sentence, e.g. ``2 of 7 checks fail in 2 of 3 models``."""
+    checks, models = len(run.outcomes), len({o.key for o in run.outcomes})
+    if not checks:
+        return "No check was judged"
+    red = [o for o in run.outcomes if o.red]
+    errors = sum(note.level == "error" for note in run.notes)
+    parts = [f"{_count(checks, 'check')} of {_count(models, 'model')} judged"]
+    if red:
+        bad = len({o.key for o in red})
+        verb = "fails" if len(red) == 1 else "fail"
+        parts = [
+            f"{len(red)} of {_count(checks, 'check')} {verb} in {bad} of {_count(models, 'model')}"
+        ]
+    for status, word in (("waived", "waived"), ("warned", "warned"), ("off", "switched off")):
+        count = sum(o.status == status for o in run.outcomes)
+        parts += [f"{count} {word}"] if count else []
+    return ", ".join([*parts, *([_count(errors, "error")] if errors else [])])
+
+
+def _head(run: GateRun) -> str:
+    mark, word = ("✅", "passed") if run.passed else ("❌", "failed")
+    return f"## {mark} NPU compatibility: {word}\n\n{verdict_line(run)}.\n\n"
+
+
+def _cut(head: str, sections: Sequence[Section], limit: int) -> str:
+    """As many entries as fit. No section takes more than half of what is left before it."""
+    spare = limit - _size(head) - RESERVED
+    page, missing = [head], []
+    for section in sections:
+        count, room = 0, spare // 2 - _size(section.before) - 1
+        for entry in section.entries:
+            room -= _size(entry)
+            if room < 0:
+                break
+            count += 1
+        text = section.text(count)
+        page.append(text)
+        spare -= _size(text)
+        if count < len(section.entries):
+            missing.append(f"{len(section.entries) - count} of {len(section.entries)} {section.of}")
+    page.append(
+        f"**Cut to {limit} bytes.** Left out: {', '.join(missing)}. "
+        "The JSON, JUnit and HTML files of the run have all.\n"
+    )
+    return "".join(page)
+
+
+_TABLE_HEAD = """\
+| model | target | NPU ratio | MAC | partitions | Q/DQ | verdict |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+def _rows(run: GateRun) -> list[str]:
+    """A row for each model and target, the red ones first."""
+    groups = [list(group) for _, group in groupby(run.outcomes, key=lambda o: o.key)]
+    return [_row(run, group) for group in sorted(groups, key=lambda g: not any(o.red for o in g))]
+
+
+def _row(run: GateRun, outcomes: Sequence[Outcome]) -> str:
+    first = outcomes[0]
+    report, base = run.reports.get(first.key), run.baselines.get(first.key)
+    cells = report_row(first.model, report) if report else {}
+    ratio = cells.get("NPU ratio", "-")
+    if base is not None:
+        before = report_row(first.model, base).get("NPU ratio", "-")
+        ratio += f", was {before}" if before not in (ratio, "-") else ""
+    figures = [ratio, *(cells.get(name, "-") for name in ("MAC", "parts", "Q/DQ"))]
+    names = [_code(first.model), _code(first.target)]
+    return f"| {' | '.join([*names, *figures, _verdict(run, outcomes)])} |\n"
+
+
+def _verdict(run: GateRun, outcomes: Sequence[Outcome]) -> str:
+    report = run.reports.get(outcomes[0].key)
+    if any(o.status == "not_analyzable" for o in outcomes) and report and report.error:
+        return f"❌ {_code(report.error.code)}"
+    for mark, statuses in (("❌", ("failed", "not_analyzable")), ("⚠️", ("warned",))):
+        found = [_code(o.metric) for o in outcomes if o.status in statuses]
+        if found:
+            return f"{mark} {', '.join(found)}"
+    waived = [_code(o.metric) for o in outcomes if o.status == "waived"]
+    return f"✅ waived: {', '.join(waived)}" if waived else "✅"
+
+
+def _regressions(run: GateRun) -> list[str]:
+    entries: dict[str, None] = {}
+    for outcome in run.outcomes:
+        for regression in outcome.regressions:
+            entries[
+                f"- {_code(f'{outcome.model}[{outcome.target}]')}: {_code(regression, 500)}\n"
+            ] = None
+    return list(entries)
+
+
+def _details(run: GateRun, statuses: Iterable[str]) -> list[str]:
+    """A block that opens for each check; those with regressions first."""
+    found = [o for o in run.outcomes if o.status in statuses]
+    return [_detail(o) for o in sorted(found, key=lambda o: not o.regressions)]
+
+
+def _detail(outcome: Outcome) -> str:
+    title = _code(f"{outcome.model}[{outcome.target}] {outcome.message}", 600)
+    place = _code(f"{outcome.gate_file}:{outcome.line}")
+    was = f", baseline {_code(outcome.baseline)}" if outcome.baseline else ""
+    text = html.escape(clean_lines(outcome.text or outcome.message))
+    return (
+        f"<details><summary>{title}</summary>\n\n<pre>\n{text}\n</pre>\n\n"
+        f"{place}{was}\n\n</details>\n\n"
+    )
+
+
+def _waived(run: GateRun) -> list[str]:
+    return [
+        f"- {_code(f'{o.model}[{o.target}] {o.metric}')}: {_code(o.waiver or o.message, 500)}\n"
+        for o in run.outcomes
+        if o.status == "waived"
+    ]
+
+
+def _notes(notes: Iterable[Note], level: str) -> list[str]:
+    entries = []
+    for note in notes:
+        place = f"{note.gate_file}:{note.line}" if note.line else note.gate_file
+        shown = f"{_code(place)}: " if note.gate_file else ""
+        if note.level == level:
+            entries.append(f"- {shown}{_code(note.message or note.kind, 500)}\n")
+    return entries
+
+
+_PUNCTUATION = re.compile(r"[^\w\s.,;%=/()≥≤×…-]|_|(?<=www)\.", re.IGNORECASE)
+
+
+def _code(text: str, limit: int = MAX_NAME) -> str:
+    """A text that is shown as it is: no Markdown, no HTML, no link.
+
+    An empty comment on both sides of ``@`` keeps it from becoming a mail address.
+    """
+    cleaned = clean(text, limit) or "?"
+
+    def referenced(match: re.Match[str]) -> str:
+        return "".join(f"&#{ord(c)};" for c in match[0])
+
+    escaped = _PUNCTUATION.sub(referenced, cleaned)
+    return f"<code>{escaped.replace('&#64;', '<!-- -->&#64;<!-- -->')}</code>"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _size(text: str) -> int:
+    return len(text.encode())

@@ -1,0 +1,67 @@
+"""Lines of a model's IR, for readers who want to see what an operator becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_npu_compat.model.errors import ModelError
+from pytest_npu_compat.run.analysis import load
+from pytest_npu_compat.run.request import AnalysisRequest
+
+__all__ = ["Excerpt", "excerpts"]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """What some neighbouring operators of a model are in the integer form.
+
+    Attributes:
+        before: IR operators of the operator that computes their input; empty for a graph input.
+        ops: Their own IR operators, in order of execution.
+        lines: The IR of these, one line for each.
+    """
+
+    before: tuple[str, ...]
+    ops: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def excerpts(request: AnalysisRequest, groups: Sequence[Sequence[str]]) -> tuple[Excerpt, ...]:
+    """One excerpt for each group of operators.
+
+    Args:
+        request: The model. It is read again, because a report does not carry its IR.
+        groups: Names of operators, as a report of the model has them.
+
+    Raises:
+        ModelError: The model cannot be read, or changed since the report.
+    """
+    from pytest_npu_compat.model import relax_module
+
+    program = load(request)[1]
+    module = relax_module.build(program)
+    by_name = {operator.name: operator for operator in reversed(program.operators)}
+    found = []
+    for names in groups:
+        missing = [name for name in names if name not in by_name]
+        if missing:
+            raise ModelError(
+                "invalid-model",
+                f"{request.shown_path} has no operator {missing[0]!r} any more.",
+                "The file changed during the analysis; run it again.",
+            )
+        operators = [by_name[name] for name in names]
+        calls = sorted(i for operator in operators for i in operator.calls)
+        own = {operator.index for operator in operators}
+        # Only the first call of the group has its input from outside for certain.
+        sources = [ref for ref in program.calls[calls[0]].args if isinstance(ref, int)]
+        before = {program.calls[ref].operator for ref in sources[:1]} - own - {None}
+        found.append(
+            Excerpt(
+                before=tuple(call.op for call in program.calls if call.operator in before),
+                ops=tuple(program.calls[i].op for i in calls),
+                lines=tuple(relax_module.listing(module, set(calls))),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,136 @@
+"""`npu-compat report`: the compatibility report of real models."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pytest_npu_compat.cli import main
+from pytest_npu_compat.commands.report import today
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; from pytest_npu_compat.cli import main; sys.exit(main())",
+]
+
+
+@pytest.fixture(autouse=True)
+def _beside_the_models(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(built)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1900000000")
+
+
+def test_report_of_several_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "on_npu.onnx", "half_on_npu.onnx", "leaky.onnx"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# NPU compatibility report\n\n- **Date**: `2030-03-17`\n")
+    assert "| `half_on_npu` | 2 | 1 | 1 | 50.0% | ⚠️ 1 operator off the NPU |" in out
+    assert "= nn.leaky_relu(lv" in out
+    assert "`kernel-size` in `half_on_npu`: `conv_1`." in out
+
+
+def test_korean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "half_on_npu.onnx", "--lang", "ko"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# NPU 호환성 상세 분석 보고서\n")
+    assert "지원되는 커널을 사용합니다" in out
+
+
+@pytest.mark.parametrize("model", ["missing.onnx", "pointer.onnx", "corrupt.onnx", "dynamic.onnx"])
+def test_model_that_cannot_be_analyzed(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "on_npu.onnx", model]) == 1
+    captured = capsys.readouterr()
+    assert f"| `{Path(model).stem}` | – | – | – | – | ❌ failed: " in captured.out
+    assert "| `on_npu` | 2 | 1 | 1 | 50.0% | ✅ all on the NPU |" in captured.out
+    assert captured.err == ""
+
+
+def test_example_models_are_reported_alike_in_both_languages(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Real rules with real values: every figure in both languages, no sentence left in English."""
+    monkeypatch.chdir(EXAMPLES)
+    models = sorted(str(path) for path in Path().rglob("*.onnx"))
+    pages = []
+    for language in ("en", "ko"):
+        assert main(["report", *models, "--lang", language]) == 1
+        pages.append(capsys.readouterr().out)
+    english, korean = (page.splitlines() for page in pages)
+    for line, other in zip(english, korean, strict=True):
+        assert Counter(NUMBER.findall(line)) == Counter(NUMBER.findall(other))
+    prose = re.sub(r"```.*?```|`[^`\n]*`|<code>.*?</code>", "", pages[1], flags=re.DOTALL)
+    assert re.findall(r".*\b(?:the|of|must|be|its|use)\b.*", prose) == []
+    assert re.search(r"\bthe\b", pages[0])
+
+
+def test_output_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "report.md"
+    assert main(["report", "leaky.onnx", "--lang", "ko", "-o", str(file)]) == 0
+    assert capsys.readouterr().out == ""
+    written = file.read_bytes()
+    assert main(["report", "leaky.onnx", "--lang", "ko"]) == 0
+    assert written == capsys.readouterr().out.encode()
+
+
+def test_output_file_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "on_npu.onnx", "-o", str(tmp_path / "absent" / "report.md")]) == 2
+    assert capsys.readouterr().err.startswith("npu-compat: --output ")
+
+
+def test_input_and_target_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["dynamic.onnx", "--input", "image=1,16,8,8", "--target", "ethos-n78:1tops-2ple"]
+    assert main(["report", *arguments]) == 0
+    assert "- **NPU target**: `ethos-n78:1tops-2ple`" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.onnx", "--lang", "de"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["report", *arguments])
+    assert error.value.code == 2
+    assert "usage: npu-compat report" in capsys.readouterr().err
+
+
+def test_another_process_writes_the_same_bytes(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    arguments = ["report", "half_on_npu.onnx", "leaky.onnx", "--lang", "ko"]
+    assert main(arguments) == 0
+    here = capsysbinary.readouterr().out
+    environment = {**os.environ, "PYTHONHASHSEED": "4711", "PYTHONIOENCODING": "utf-8"}
+    there = subprocess.run([*COMMAND, *arguments], capture_output=True, env=environment, check=True)
+    assert there.stdout.replace(b"\r\n", b"\n") == here
+    assert there.stderr == b""
+
+
+def test_the_day_is_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert today() == "2030-03-17"
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert today() >= "2025-01-01"
+
+
+def test_model_that_changes_in_between(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pytest_npu_compat.commands import report
+    from pytest_npu_compat.model.errors import ModelError
+
+    def gone(*_: object) -> None:
+        raise ModelError("invalid-model", "leaky.onnx changed.", "Run it again.")
+
+    monkeypatch.setattr(report, "excerpts", gone)
+    assert main(["report", "leaky.onnx"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "npu-compat: leaky.onnx changed. Run it again.\n"

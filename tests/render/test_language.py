@@ -1,0 +1,197 @@
+"""The catalogue of sentences and the translations of rules: complete, equal in both languages, used."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import pytest_npu_compat
+from pytest_npu_compat.model.errors import ERROR_CODES
+from pytest_npu_compat.render.findings.values import (
+    Bytes,
+    Estimate,
+    Message,
+    Names,
+    Prose,
+    Share,
+    Value,
+    Verbatim,
+)
+from pytest_npu_compat.render.language import (
+    LANGUAGES,
+    TEXTS,
+    Language,
+    _pattern,
+    _translations,
+    catalogue,
+    translate,
+)
+from pytest_npu_compat.render.text import ISLAND_REMEDY
+from pytest_npu_compat.target.ethos_n78 import catalog, unmatched
+
+PACKAGE = Path(pytest_npu_compat.__file__).parent
+
+PARTICLE = r"\}\W*?(은|는|이|가|을|를|과|와|으로|로|아|야|이나|나|이랑|랑)(?=[\s,.)]|$)"
+"""A particle whose form depends on the word before it, right after a placeholder."""
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def numbers(text: str) -> Counter[str]:
+    return Counter(re.findall(r"\d+(?:[.,]\d+)*", text))
+
+
+@pytest.mark.parametrize("id_", catalogue())
+def test_a_sentence_is_the_same_in_both_languages(id_: str) -> None:
+    sentence = catalogue()[id_]
+    assert set(sentence) == set(LANGUAGES)
+    english, korean = sentence["en"], sentence["ko"]
+    assert placeholders(english) == placeholders(korean)
+    assert numbers(english) == numbers(korean)
+    assert not re.search("[가-힣]", english)
+
+
+def test_no_particle_depends_on_a_value() -> None:
+    texts = [sentence["ko"] for sentence in catalogue().values()] + list(_translations().values())
+    assert [text for text in texts if re.search(PARTICLE, text)] == []
+
+
+def test_the_search_for_particles_finds_some() -> None:
+    for text in ("{model}은 크다", "{model}를", "`{model}`로 간다", "{a}와 {b}"):
+        assert re.search(PARTICLE, text)
+    for text in ("{model} 모델은 크다", "{count}개를", "{model}에서", "{npu}입니다"):
+        assert not re.search(PARTICLE, text)
+
+
+def test_every_sentence_is_used() -> None:
+    sources = [*(PACKAGE / "render").rglob("*.py"), TEXTS / "analysis_report.md.j2"]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    beginnings = re.findall(r"say\(\"([\w.]+\.)\" ~", source)
+    beginnings += re.findall(r"f\"([a-z]+\.)\{", source)
+    unused = [
+        id_
+        for id_ in catalogue()
+        if f'"{id_}"' not in source
+        and f'{id_.removesuffix(".further")}"' not in source
+        and not id_.startswith(tuple(beginnings))
+    ]
+    assert unused == []
+
+
+def test_every_error_has_a_sentence() -> None:
+    assert {f"error.{code}" for code in ERROR_CODES} <= set(catalogue())
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1234567, "1,234,567"),
+        (None, "–"),
+        (Verbatim("conv_1"), "`conv_1`"),
+        (Verbatim(""), "–"),
+        (Names(()), "–"),
+        (Names((Verbatim("a"), Verbatim("b"))), "`a`, `b`"),
+        (Prose("Use 3x3."), "Use 3x3."),
+        (Message("model"), "Model"),
+        (Share(2, 3), "66.7% (2/3)"),
+        (Share(9999, 10000), "99.99% (9,999/10,000)"),
+        (Bytes(134832), "134.8 kB"),
+        (Estimate(3, 4, 12, "ms"), "4.00 ms (3.00 ms – 12.0 ms)"),
+        (Estimate(2, 2, 2, "x"), "2.00 ×"),
+        (Estimate(1000, 2000, 3000, "bytes"), "2 kB (1 kB – 3 kB)"),
+    ],
+)
+def test_values_are_shown(value: Value, shown: str) -> None:
+    assert Language("en").show(value) == shown
+
+
+def test_only_the_first_names_are_shown() -> None:
+    names = Names(tuple(Verbatim(str(i)) for i in range(100)))
+    assert Language("en").show(names).endswith("`5` and 94 more")
+    assert Language("ko").show(names).endswith("`5` 외 94개")
+
+
+@pytest.mark.parametrize("value", ["text", b"text", 1.5, object()])
+def test_bare_text_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="harmless"):
+        Language("en").show(value)  # type: ignore[arg-type]
+
+
+def test_numbers_take_their_noun() -> None:
+    say = Language("en").say
+    assert say("status.off", count=1) == "⚠️ 1 operator off the NPU"
+    assert say("status.off", count=1200) == "⚠️ 1,200 operators off the NPU"
+    with pytest.raises(TypeError, match="noun"):
+        say("status.off", count=Verbatim("many"))
+
+
+# Translations of rules
+
+
+def rule_texts() -> Iterator[str]:
+    """All that a target says of itself, with general allowed values."""
+    for entry in catalog.CATALOG:
+        for rule in entry.constraints:
+            yield from (rule.message, rule.remedy)
+    for hazard in catalog.all_hazards():
+        yield from (hazard.message, hazard.remedy)
+    for kind in (*unmatched.NEVER_OFFLOADED, "Anything"):
+        violation = unmatched.never_offloaded(kind, kind)
+        yield from (violation.message, violation.remedy)
+    yield ISLAND_REMEDY
+
+
+@pytest.mark.parametrize("text", sorted({text for text in rule_texts() if text}))
+def test_every_rule_is_translated(text: str) -> None:
+    korean = translate(text)
+    assert korean != text
+    assert "{" not in korean
+    assert numbers(korean) == numbers(text)
+
+
+@pytest.mark.parametrize("english", _translations())
+def test_a_translation_keeps_its_values(english: str) -> None:
+    korean = _translations()[english]
+    assert placeholders(english.replace("`", "")) == placeholders(korean.replace("`", ""))
+    assert numbers(english) == numbers(korean)
+
+
+def test_unknown_text_stays_as_it_is() -> None:
+    assert translate("Nobody wrote this.") == "Nobody wrote this."
+
+
+def test_values_inside_a_sentence_are_translated_too() -> None:
+    text = "When channels are concatenated, every input must have a multiple of 16 of them."
+    assert translate(text) == "채널을 연결할 때 각 입력의 채널 수 조건: 16의 배수."
+
+
+def strings() -> Iterator[str]:
+    """All texts in the package's code; a value in an f-string is an X."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield " ".join(inspect.cleandoc(node.value).split("\n\n")[0].split())
+            elif isinstance(node, ast.JoinedStr):
+                yield "".join(v.value if isinstance(v, ast.Constant) else "X" for v in node.values)
+
+
+def test_every_translation_is_of_something_the_code_says() -> None:
+    said = set(strings())
+    stale = [
+        english
+        for english in _translations()
+        if english not in said and not any(map(_pattern(english).fullmatch, said))
+    ]
+    assert stale == []
