@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,16 +87,22 @@ def diff_revisions(
     Raises:
         UsageError: There is no such revision or gate file.
     """
-    files = [file.resolve() for path in gates or ["."] for file in find_gates(Path(path))]
+    found = [file for path in gates or ["."] for file in find_gates(Path(path))]
+    # A gate file may be a symbolic link: the link is what the repository has.
+    files = [file.parent.resolve() / file.name for file in found]
     if not files:
         raise UsageError("no gate file here")
     directory = files[0].parent
     from_ = merge_base(base, directory, base if exact else head or "HEAD")
     to = merge_base(head, directory, head) if head else None
+    top = from_.top.resolve()
+    for file in files:
+        if not file.is_relative_to(top):
+            raise UsageError(f"{file.name} is not in the git repository {top.name}")
     differences = []
     with checked_out(from_) as old_tree:
         for file in files:
-            where = file.relative_to(from_.top.resolve())
+            where = file.relative_to(top)
             old = _judged(old_tree / where, from_.shown)
             if to is None:
                 new = _judged(file, "the working tree")
@@ -155,12 +162,19 @@ def _parsed(data: bytes, path: Path) -> Reports:
         return parse_baseline(data, path.name)
     if isinstance(content, dict) and "outcomes" in content:
         run = GateRun.from_dict(content)
-        return {key.split("::", 1)[1]: report for key, report in run.reports.items()}
+        return _keyed([(key.split("::", 1)[1], key, report) for key, report in run.reports.items()])
     return _by_id(content if isinstance(content, list) else [content])
 
 
-def _by_id(reports: Sequence[Any]) -> Reports:
-    return {_id(report): report for report in map(Report.from_dict, reports)}
+def _by_id(contents: Sequence[Any]) -> Reports:
+    reports = [Report.from_dict(content) for content in contents]
+    return _keyed([(_id(r), f"{r.model.path}[{r.target.name}]", r) for r in reports])
+
+
+def _keyed(reports: Sequence[tuple[str, str, Report]]) -> Reports:
+    """Reports by their first key, or by their second where two of them share the first."""
+    count = Counter(key for key, _, _ in reports)
+    return {key if count[key] == 1 else longer: report for key, longer, report in reports}
 
 
 def _id(report: Report) -> str:
