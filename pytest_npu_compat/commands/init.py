@@ -15,7 +15,8 @@ from pytest_npu_compat.commands.errors import EXIT_OK, UsageError
 from pytest_npu_compat.commands.progress import progress
 from pytest_npu_compat.commands.requests import target_of
 from pytest_npu_compat.gate.presets import preset_text
-from pytest_npu_compat.gate.starting import gate_text
+from pytest_npu_compat.gate.starting import LeftOut, gate_text
+from pytest_npu_compat.gate.yaml_tree import CONTROL
 from pytest_npu_compat.render.names import clean
 from pytest_npu_compat.run import AnalysisRequest, analyze
 
@@ -62,12 +63,15 @@ def init(directory: Path, target: str, variant: str | None) -> int:
     models = find_models(directory)
     if not models:
         raise UsageError(f"there is no *.onnx in {directory.resolve().name}/ or below")
-    reports = list(progress(_analyze(directory, models, target, variant), len(models)))
-    broken = [report for report in reports if report.error is not None]
-    if len(broken) == len(reports):
-        reasons = "".join(f"\n  {_left_out(report)}" for report in broken)
+    spelled = [model for model in models if _is_text(model)]
+    reports = list(progress(_analyze(directory, spelled, target, variant), len(spelled)))
+    analyzed = [report for report in reports if report.analyzed]
+    left_out = [*map(_left_out, (report for report in reports if report.error is not None))]
+    left_out += [_unspelled(model) for model in models if model not in spelled]
+    if not analyzed:
+        reasons = "".join(f"\n  {_line(model)}" for model in left_out)
         raise UsageError(f"none of the models can be analyzed:{reasons}")
-    text = gate_text(reports, f"{target}:{variant}" if variant else target, SCHEMA)
+    text = gate_text(analyzed, left_out, f"{target}:{variant}" if variant else target, SCHEMA)
     try:
         with gate.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -76,36 +80,73 @@ def init(directory: Path, target: str, variant: str | None) -> int:
             schema.write_text(_schema(), encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
-    print(f"{gate} written: {len(reports)} models")
-    for report in broken:
-        print(f"  left out: {_left_out(report)}")
+    print(f"{gate} written: {len(analyzed)} models")
+    for model in left_out:
+        print(f"  left out: {_line(model)}")
     print("run `pytest`; then keep the state with a baseline, see the comments in the file")
     return EXIT_OK
 
 
-def _left_out(report: Report) -> str:
+def _left_out(report: Report) -> LeftOut:
     assert report.error is not None
-    return clean(f"{report.model.path}: {report.error.code}: {report.error.message}", 500)
+    error = report.error
+    return LeftOut(report.model.path, f"{error.code}: {error.message}", error.hint)
+
+
+def _unspelled(model: str) -> LeftOut:
+    shown = os.fsencode(model).decode("utf-8", errors="replace")
+    return LeftOut(shown, "its name has characters that a gate file cannot hold", "Rename it.")
+
+
+def _line(model: LeftOut) -> str:
+    return clean(f"{model.path}: {model.why}", 500)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a gate file can hold a name: UTF-8 without control characters."""
+    return not CONTROL.search(name)
 
 
 def find_models(directory: Path) -> list[str]:
-    """Paths of the ONNX files below a directory, those that git ignores left out."""
+    """Paths of the ONNX files below a directory; what git ignores and foreign packages left out."""
     try:
         listed = subprocess.run(  # noqa: S603 - a list of arguments, no shell
-            ["git", "-C", str(directory), "ls-files", "-coz", "--exclude-standard", "*.onnx"],  # noqa: S607
+            ["git", "-C", str(directory), *_LIST, ":(icase)*.onnx"],  # noqa: S607
             check=True,
             capture_output=True,
         ).stdout
-        found = [os.fsdecode(name) for name in listed.split(b"\0") if name]
+        names = {os.fsdecode(name) for name in listed.split(b"\0") if name}
+        found = [name for name in names if not _foreign(directory, name)]
     except (OSError, subprocess.CalledProcessError):
         found = list(_walk(directory))
-    return sorted(name for name in set(found) if (directory / name).is_file())
+    return sorted(name for name in found if (directory / name).is_file())
+
+
+_LIST = ("ls-files", "--cached", "--others", "-z", "--exclude-standard", "--")
+_FOREIGN = SKIPPED_DIRECTORIES - {"build", "dist"}
+"""Directories of packages; what git is not told to ignore of the others belongs to the project."""
+
+
+def _foreign(directory: Path, name: str) -> bool:
+    """Whether a file lies in a hidden directory, a virtual environment, or among foreign packages."""
+    return any(
+        part.name.startswith(".") or part.name in _FOREIGN or _is_environment(directory / part)
+        for part in Path(name).parents
+        if part.name
+    )
+
+
+def _is_environment(directory: Path) -> bool:
+    return (directory / "pyvenv.cfg").is_file()
 
 
 def _walk(directory: Path) -> Iterator[str]:
     for place, directories, names in os.walk(directory):
         directories[:] = sorted(
-            d for d in directories if not d.startswith(".") and d not in SKIPPED_DIRECTORIES
+            d
+            for d in directories
+            if not (d.startswith(".") or d in SKIPPED_DIRECTORIES)
+            and not _is_environment(Path(place) / d)
         )
         for name in names:
             if name.lower().endswith(".onnx"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_npu_compat.analysis.report import Report
+from pytest_npu_compat.gate.names import one_line
 
 __all__ = [
     "BASELINE_VERSION",
@@ -81,20 +82,20 @@ def parse_baseline(data: bytes, name: str) -> dict[str, Report]:
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BaselineError(f"{name} is not JSON: {_shown(error)}.") from error
+        raise BaselineError(f"{name} is not JSON: {one_line(error, 200)}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("models"), dict):
         raise BaselineError(f"{name} is not a baseline.")
     version = content.get("version")
     if type(version) is not int or version != BASELINE_VERSION:
         raise BaselineError(
-            f"{name} is a baseline of version {_shown(version, 20)}, this tool reads "
+            f"{name} is a baseline of version {one_line(version, 20)}, this tool reads "
             f"{BASELINE_VERSION}."
         )
     try:
         _json(content).encode()  # JSON can spell halves of characters, which no file can hold
         return {key: Report.from_dict(_completed(e)) for key, e in content["models"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BaselineError(f"{name} is damaged: {_shown(error)}.") from error
+        raise BaselineError(f"{name} is damaged: {one_line(error, 200)}.") from error
 
 
 def updated(
@@ -163,11 +164,6 @@ def _completed(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without(data: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in keys}
-
-
-def _shown(value: object, limit: int = 200) -> str:
-    """In one harmless line."""
-    return "".join(c if c.isprintable() else "?" for c in str(value)[:limit])
 
 
 def _json(value: Any) -> str:

@@ -9,12 +9,11 @@ from fractions import Fraction
 from pytest_npu_compat.analysis.comparison import Comparison
 from pytest_npu_compat.analysis.metrics import METRICS, Metric
 from pytest_npu_compat.analysis.report import MetricValue, Report
+from pytest_npu_compat.gate.names import one_line
 from pytest_npu_compat.gate.threshold import Threshold
 from pytest_npu_compat.gate.units import format_change, format_value
 
 __all__ = ["CheckResult", "evaluate", "offending_kinds"]
-
-MAX_MESSAGE = 500
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,10 @@ def evaluate(
         code = report.error.code if report.error else "unknown"
         text = report.error.message if report.error else "no reason was recorded"
         message = f"{metric.name} not judged: {code}: {text}"
-        return CheckResult(threshold, report, "not_analyzable", _one_line(message), None)
+        return CheckResult(threshold, report, "not_analyzable", one_line(message), None)
     value = report.metrics.get(threshold.metric)
     if value is None:
-        message = _one_line(f"{metric.name} not judged: {_missing(metric, report)}")
+        message = one_line(f"{metric.name} not judged: {_missing(metric, report)}")
         return CheckResult(threshold, report, "not_analyzable", message, None)
     result = CheckResult(threshold, report, "passed", "", value, comparison)
     exact = _exact(value)
@@ -98,7 +97,7 @@ def evaluate(
     parts = [limits, _compared(result, drifted=drifted)]
     message = ", ".join([f"{metric.name} {shown}", *(part for part in parts if part)])
     status = "failed" if broken or drifted or offending else "passed"
-    return CheckResult(threshold, report, status, _one_line(message), value, comparison)
+    return CheckResult(threshold, report, status, one_line(message), value, comparison)
 
 
 def offending_kinds(threshold: Threshold, report: Report) -> str:
@@ -155,10 +154,3 @@ def _compared(result: CheckResult, *, drifted: bool) -> str:
     if result.comparison.cause:
         text += f"; the model file is the same, {result.comparison.cause}"
     return text
-
-
-def _one_line(text: str) -> str:
-    """Without line breaks and escape sequences, which names in a model may contain."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-    line = line.replace("##[", "#?#[")  # a command to GitHub's runner, wherever it stands
-    return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"

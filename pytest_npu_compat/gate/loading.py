@@ -17,6 +17,7 @@ from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.baseline import BaselineError, read_baseline
 from pytest_npu_compat.gate.errors import GateError, Position
+from pytest_npu_compat.gate.names import model_name
 from pytest_npu_compat.gate.platform import ENDS, PlatformError, parse_platform
 from pytest_npu_compat.gate.schema import (
     GateFile,
@@ -396,7 +397,7 @@ class _Resolver:
             for name, check in checks.items()
         )
         for path in paths:
-            name = entry.name or _stem(path)
+            name = entry.name or model_name(path)
             for target, checks in by_target.items():
                 base = self.targets[target]
                 yield ModelChecks(
@@ -476,9 +477,3 @@ class _Resolver:
                 f"Globs are relative to {self.directory.name}/, the gate file's directory.",
             )
         return found
-
-
-def _stem(path: str) -> str:
-    """Name of a model in ids: the file name without suffix, free of characters ids use."""
-    stem = Path(path).stem or path
-    return "".join("_" if c in "[]:" or c.isspace() or not c.isprintable() else c for c in stem)

@@ -3,36 +3,61 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+
+import yaml
 
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import MetricValue, Report
+from pytest_npu_compat.gate.names import id_part, model_name, one_line
 from pytest_npu_compat.gate.presets import PRESETS
 from pytest_npu_compat.gate.units import format_number, format_value
 
-__all__ = ["floor", "gate_text"]
+__all__ = ["LeftOut", "floor", "gate_text"]
 
 GATED = (*PRESETS["recommended"], "qdq_pairs")
 MAX_DECIMALS = 2
+MAX_NAME = 190
+"""Characters of a name; the schema takes 200."""
 
 
-def gate_text(reports: Sequence[Report], target: str, schema: str) -> str:
+@dataclass(frozen=True)
+class LeftOut:
+    """A model that has no place in the gate file.
+
+    Attributes:
+        path: Relative to the gate file.
+        why: Why it cannot be judged.
+        hint: What to do about that.
+    """
+
+    path: str
+    why: str
+    hint: str
+
+
+def gate_text(
+    reports: Sequence[Report], left_out: Sequence[LeftOut], target: str, schema: str
+) -> str:
     """A commented gate file.
 
     Args:
-        reports: Of the models, at least one of them analyzed; the others are left out, visibly.
+        reports: Of the models that could be analyzed, at least one.
+        left_out: The others, for comments.
         target: As in the gate file, e.g. ``ethos-n78``.
         schema: Path of the gate file's JSON Schema, for editors.
     """
-    analyzed = [report for report in reports if report.analyzed]
     shared = {
         metric: limits[0]
         for metric in GATED
-        if len(limits := sorted({_limit(metric, report) for report in analyzed})) == 1 and limits[0]
+        if len(limits := sorted({_limit(metric, report) for report in reports})) == 1 and limits[0]
     }
     lines = [
         f"# yaml-language-server: $schema={schema}",
@@ -51,18 +76,13 @@ def gate_text(reports: Sequence[Report], target: str, schema: str) -> str:
         lines += [_threshold(metric, limit, 2) for metric, limit in shared.items()]
         lines += [""]
     lines += ["models:"]
-    names = Counter(report.model.name for report in analyzed)
-    for report in analyzed:
-        unique = names[report.model.name] == 1
-        lines += _entry(report, "" if unique else _name(report), tuple(shared))
-    broken = [report for report in reports if not report.analyzed]
-    if broken:
+    for report, name in zip(reports, _names([r.model.path for r in reports]), strict=True):
+        lines += _entry(report, name, tuple(shared))
+    if left_out:
         lines += ["", "# Left out, because they cannot be analyzed:"]
-    for report in broken:
-        assert report.error is not None
-        why = " ".join(f"{report.error.code}: {report.error.message}".split())
-        hint = " ".join(report.error.hint.split())
-        lines += [f"#  - {json.dumps(report.model.path)}   # {why}", f"#    {hint}"]
+    for model in left_out:
+        lines += [f"#  - {json.dumps(model.path)}   # {one_line(model.why)}"]
+        lines += [f"#    {one_line(model.hint)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -113,11 +133,23 @@ def _threshold(metric: str, limit: str, indent: int) -> str:
 
 def _text(value: str) -> str:
     """A YAML scalar, quoted only where it has to be."""
-    plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII)
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    if re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII) and yaml.safe_load(value) == value:
+        return value
+    dumped: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)
+    return dumped.strip()
 
 
-def _name(report: Report) -> str:
-    """The path as a name: two models of one name need other ids."""
-    text = report.model.path.rsplit(".", 1)[0]
-    return "".join("_" if c in "[]:/\\" or c.isspace() or not c.isprintable() else c for c in text)
+def _names(paths: Sequence[str]) -> Iterator[str]:
+    """For each model the name it needs for an id of its own; empty if its file name will do."""
+    given = [model_name(path) for path in paths]
+    count = Counter(given)
+    taken = {name for name in given if count[name] == 1}
+    for path, name in zip(paths, given, strict=True):
+        if count[name] == 1:
+            yield ""
+            continue
+        base = id_part(path.rsplit(".", 1)[0].replace("/", "_"))[:MAX_NAME]
+        numbered = (f"{base}_{number}" for number in itertools.count(2))
+        free = next(n for n in itertools.chain([base], numbered) if n not in taken)
+        taken.add(free)
+        yield free

@@ -20,7 +20,7 @@ from yaml.reader import ReaderError
 
 from pytest_npu_compat.gate.errors import GateError, Position
 
-__all__ = ["YamlTree", "parse"]
+__all__ = ["CONTROL", "YamlTree", "parse"]
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 20_000
