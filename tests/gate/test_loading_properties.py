@@ -12,8 +12,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import op, report
 
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.gate.baseline import baseline_text
 from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.loading import Gate, load_gate
 
@@ -22,8 +24,13 @@ VALID = """\
 version: 1
 targets:
   ethos-n78: {variant: 4tops-4ple, inline_non_compute_intensive_partitions: true}
+baseline: npu-baseline.json
+limits: {timeout: 120 s, memory: 4 GB}
 thresholds: &all
-  npu_ratio: ">= 96%"
+  npu_ratio: {min: 96%, max_drop: 0.5pp}
+  npu_operators: {max_drop: 2}
+  npu_partitions: {max_rise: 0, severity: warn}
+  cpu_operators: {deny: [Resize], max_rise: 1}
   npu_mac_ratio: {min: 98%, max: 100%, severity: warn}
   boundary_bytes: "<= 1.5 MiB"
   qdq_pairs: 0
@@ -35,8 +42,12 @@ models:
     path: models/ü.onnx
     targets: [ethos-n78]
     inputs: {images: [1, 3, 416, 416]}
+    quantization: assume-int8
     thresholds: *all
+    waivers:
+      - {check: qdq_pairs, until: 2027-01-31, reason: later}
 """
+BASELINE = baseline_text({"x[ethos-n78]": report(op())})
 
 FRAGMENTS = st.sampled_from(
     [
@@ -44,6 +55,13 @@ FRAGMENTS = st.sampled_from(
         *"[]{}:,-?&*!|>'\"%@`#\n\t \0\x1b\u2028\ufeff",
         "version: 1\n",
         "- ",
+        "0xffffffff",
+        "1_000",
+        "npu_ratio: 1\nnpu_ratio: 1\n",
+        "max_drop: 0.5pp",
+        "max_rise: .nan",
+        "baseline: [",
+        "until: 2027-02-30",
         "<<: *all",
         "*all",
         "&all ",
@@ -65,9 +83,10 @@ FRAGMENTS = st.sampled_from(
 
 
 @contextmanager
-def gate_file(data: bytes) -> Iterator[Path]:
+def gate_file(data: bytes, baseline: bytes = BASELINE.encode()) -> Iterator[Path]:
     with TemporaryDirectory() as directory:
         (Path(directory) / "x.onnx").touch()
+        (Path(directory) / "npu-baseline.json").write_bytes(baseline)
         path = Path(directory) / "npu-compat.yaml"
         path.write_bytes(data)
         yield path
@@ -80,8 +99,8 @@ def outcome(path: Path) -> Gate | GateError:
         return error
 
 
-def check(data: bytes) -> None:
-    with gate_file(data) as path:
+def check(data: bytes, baseline: bytes = BASELINE.encode()) -> None:
+    with gate_file(data, baseline) as path:
         found = outcome(path)
     if isinstance(found, GateError):
         line, column = found.position.line, found.position.column
@@ -106,6 +125,17 @@ def test_the_valid_file_is_valid() -> None:
         ]
 
 
+def test_the_valid_file_has_its_baseline() -> None:
+    with gate_file(VALID.encode()) as path:
+        assert list(load_gate(path).accepted) == ["x[ethos-n78]"]
+
+
+@given(data=st.binary(max_size=100) | st.sampled_from([b"", BASELINE.encode()[:-9], b"\xff"]))
+@settings(max_examples=50, deadline=None)
+def test_any_baseline(data: bytes) -> None:
+    check(VALID.encode(), data)
+
+
 @given(data=st.binary(max_size=400))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes(data: bytes) -> None:
@@ -119,7 +149,11 @@ def test_any_text(text: str) -> None:
 
 
 KEYS = st.text(max_size=8) | st.sampled_from(
-    [*METRICS, "version", "target", "targets", "models", "thresholds", "path", "min", "str", "int"]
+    [
+        *METRICS,
+        *("version", "target", "targets", "models", "thresholds", "path", "min", "str", "int"),
+        *("baseline", "max_drop", "max_rise", "severity", "allow", "waivers", "limits", "platform"),
+    ]
 )
 SCALARS = (
     st.none()
@@ -131,7 +165,7 @@ SCALARS = (
     | st.binary(max_size=8)
     | st.dates()
     | st.datetimes()
-    | st.sampled_from(["ethos-n78", "*.onnx", ">= 96%", "off", "[a", "<= 2 MB"])
+    | st.sampled_from(["ethos-n78", "*.onnx", ">= 96%", "off", "[a", "<= 2 MB", "0.5pp", "9pp"])
 )
 TREES = st.recursive(
     SCALARS,
@@ -160,18 +194,41 @@ def test_any_tree(tree: Any) -> None:
         | st.fixed_dictionaries(
             {},
             optional=dict.fromkeys(
-                ("path", "name", "targets", "inputs", "thresholds", "other"), TREES
+                ("path", "name", "targets", "inputs", "thresholds", "waivers", "other"), TREES
             ),
         ),
         max_size=4,
     ),
-    more=st.fixed_dictionaries({}, optional={"target": SCALARS, "targets": TREES}),
+    more=st.fixed_dictionaries(
+        {},
+        optional={
+            "target": SCALARS,
+            "targets": TREES,
+            "baseline": SCALARS | st.just("npu-baseline.json"),
+            "limits": TREES,
+            "platform": TREES,
+        },
+    ),
 )
 @settings(max_examples=150, deadline=None)
 def test_any_tree_in_the_shape_of_a_gate_file(
     thresholds: Any, models: Any, more: dict[str, Any]
 ) -> None:
     check(dumped({"version": 1, "thresholds": thresholds, "models": models, **more}))
+
+
+@given(
+    metric=st.sampled_from(list(METRICS)),
+    long=st.dictionaries(
+        st.sampled_from(["min", "max", "exactly", "max_drop", "max_rise", "severity", "allow"]),
+        SCALARS | st.lists(SCALARS, max_size=2),
+        max_size=4,
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_long_threshold(metric: str, long: dict[str, Any]) -> None:
+    gate = {"version": 1, "baseline": "npu-baseline.json", "models": ["x.onnx"]}
+    check(dumped({**gate, "thresholds": {metric: long}}))
 
 
 SPANS = st.tuples(st.integers(0, len(VALID)), st.integers(0, 40))
