@@ -35,6 +35,8 @@ def test_convolution_has_its_window_and_data_type() -> None:
     assert found["padding"] == "1x0x2x0"
     assert found["groups"] == "2"
     assert found["input type"] == "int8"
+    words = {"input type", "kernel", "strides", "padding", "dilation", "groups", "output padding"}
+    assert set(found) == words, "nothing of the quantization"
 
 
 def test_data_type_is_that_of_the_model() -> None:

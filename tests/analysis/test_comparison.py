@@ -76,6 +76,16 @@ def test_renumbered_operator_that_also_left_the_npu_keeps_its_history() -> None:
     assert names(found.added) == [(None, "pad_1")]
 
 
+def test_name_is_enough_where_everything_else_changed() -> None:
+    base = [op("a"), op("head", output_shape=(1, 8), macs=3)]
+    pads = [op("pad_1", "Pad", macs=0), op("pad_2", "Pad", macs=1)]
+    changed = op("head", placement="cpu", output_shape=(1, 9), macs=4)
+    found = compare(report(*base), report(base[0], *pads, changed))
+    assert names(found.left) == [("head", "head")]
+    assert found.left[0].differences == (("output shape", "1x8", "1x9"),)
+    assert len(found.added) == 2
+
+
 def test_replaced_operator_of_another_kind_and_name_left_the_npu() -> None:
     base = [op("c0"), op("relu_1", "Relu"), op("c2", macs=9)]
     head = [op("c0"), op("leaky_1", "LeakyRelu", placement="cpu"), op("c2", macs=9)]

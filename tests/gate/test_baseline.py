@@ -120,6 +120,7 @@ NEWER = TEXT.replace('"version": 1', '"version": 2')
         ('{"version": 1, "models": {"a": 1}}', "b.json is damaged: ", "--npu-update-baseline"),
         ('{"version": 1, "models": {"a": {}}}', "b.json is damaged: ", "--npu-update-baseline"),
         (TEXT.replace('"kind": "Conv"', '"kind": 3'), "damaged: ", "--npu-update-baseline"),
+        (TEXT.replace('"macs": 8', '"macs": "8"'), "damaged: ", "--npu-update-baseline"),
         (TEXT.replace('"value": 0.5', '"value": NaN'), "damaged: ", "--npu-update-baseline"),
         (TEXT.replace('"value": 0.5', '"value": "0.5"'), "damaged: ", "--npu-update-baseline"),
         (TEXT.replace('"version": "1.0"', '"version": null'), "damaged: ", "--npu-update"),
