@@ -30,7 +30,7 @@ def analyze(
 
     Args:
         model: Path of the ONNX file.
-        target: Name of the target.
+        target: Name of the target, or path of a profile (``*.yaml``).
         variant: Variant of the target; its default if None.
         quantization: ``assume-int8`` to judge a float model as if it had been quantized.
         estimate: Whether to estimate time, DRAM traffic and energy.
@@ -39,20 +39,21 @@ def analyze(
         The report; its status is ``not_analyzable`` if the model cannot be judged.
 
     Raises:
-        ValueError: There is no such `quantization`.
+        ValueError: There is no such `quantization`, or the profile has variants.
+        GateError: The profile is not valid.
     """
+    from dataclasses import replace
     from pathlib import Path
 
-    from pytest_npu_compat.run import AnalysisRequest
+    from pytest_npu_compat.gate.targets import target_request
     from pytest_npu_compat.run import analyze as run
 
     path = Path(model)
-    request = AnalysisRequest(
-        str(path),
-        path.stem,
-        path.as_posix(),
-        target,
-        variant,
+    request = replace(
+        target_request(target, variant),
+        model=str(path),
+        name=path.stem,
+        shown_path=path.as_posix(),
         quantization=quantization,
         estimate=estimate,
     )

@@ -170,7 +170,7 @@ def _add_models(command: argparse.ArgumentParser) -> None:
 
 
 def _add_target(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]")
+    command.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]|PROFILE.yaml")
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:

@@ -276,7 +276,7 @@ def _properties(outcome: Outcome, result: CheckResult) -> list[tuple[str, object
         ("npu.actual", "" if outcome.value is None else outcome.value),
         ("npu.limit", outcome.limit),
         ("npu.baseline", outcome.baseline or ""),
-        ("npu.target", f"{report.target.name}:{report.target.variant}"),
+        ("npu.target", report.target.label),
         ("npu.model_sha256", report.model.sha256),
         ("npu.quantization", report.model.quantization),
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.evaluation import evaluate
+from pytest_npu_compat.gate.targets import target_request
 from pytest_npu_compat.gate.threshold import ThresholdError, parse_threshold
 from pytest_npu_compat.render.text import explain_failure
 from pytest_npu_compat.run.request import AnalysisRequest
@@ -46,7 +48,7 @@ class NpuCompat:
 
         Args:
             model: Path of an ONNX file, or an `onnx.ModelProto`.
-            target: Name of the target.
+            target: Name of the target, or path of a profile (``*.yaml``).
             variant: Variant of the target; its default if None.
             inputs: Shapes that pin open dimensions, by input name.
             quantization: ``assume-int8`` to judge a float model as if it had been quantized.
@@ -56,19 +58,20 @@ class NpuCompat:
             The report; it is not an error if the model cannot be analyzed, but no check of it passes.
 
         Raises:
-            ValueError: There is no such `quantization`.
+            ValueError: There is no such `quantization`, or the profile has variants.
+            GateError: The profile is not valid.
         """
         from pytest_npu_compat.run import analyze
 
+        base = target_request(target, variant, self.directory)
         shapes = tuple((name, tuple(shape)) for name, shape in (inputs or {}).items())
 
         def request(path: Path, name: str, shown_path: str) -> AnalysisRequest:
-            return AnalysisRequest(
-                str(path),
-                name,
-                shown_path,
-                target,
-                variant,
+            return replace(
+                base,
+                model=str(path),
+                name=name,
+                shown_path=shown_path,
                 inputs=shapes,
                 quantization=quantization,
                 estimate=estimate,

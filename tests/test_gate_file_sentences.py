@@ -163,8 +163,8 @@ COMMENTS: dict[str, tuple[str, ...]] = {
         "gate/test_loading.py::test_short_form",
         "gate/test_loading.py::test_globs_find_files_in_alphabetical_order",
     ),
-    "phone: {backend: nnapi}": ("gate/test_loading.py::test_reserved_kinds_of_targets",),
-    "ours: {profile: targets/acme.yaml}": ("gate/test_loading.py::test_reserved_kinds_of_targets",),
+    "phone: {backend: nnapi}": ("gate/test_loading.py::test_target_under_another_name",),
+    "ours: {profile: targets/acme.yaml}": ("gate/test_loading.py::test_target_of_a_profile",),
     "# absolute floor and largest drop from the baseline": (
         "gate/test_drift.py::test_drift_stands_beside_bounds_and_severity",
         "gate/test_evaluation.py::test_tolerance_is_kept_to_the_percentage_point",

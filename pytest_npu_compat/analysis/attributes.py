@@ -10,11 +10,15 @@ __all__ = ["attributes"]
 
 _NAMES = {
     "kernel_size": "kernel",
+    "kernel_shape": "kernel",
     "pool_size": "kernel",
     "strides": "strides",
     "padding": "padding",
+    "pads": "padding",
     "dilation": "dilation",
+    "dilations": "dilation",
     "groups": "groups",
+    "group": "groups",
     "output_padding": "output padding",
     "ceil_mode": "ceil mode",
     "axis": "axis",

@@ -173,7 +173,7 @@ def _listed(changes: Sequence[tuple[str, str, str]]) -> str:
 def _settings(report: Report) -> dict[str, str]:
     model, target = report.model, report.target
     return {
-        "target": f"{target.name}:{target.variant}",
+        "target": target.label,
         **{name: str(value) for name, value in target.options.items()},
         **{f"shape of {name}": "x".join(map(str, s)) for name, s in model.inputs.items()},
         **({"quantization": "assumed"} if model.quantization == ASSUMED_INT8 else {}),

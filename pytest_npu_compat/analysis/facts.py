@@ -80,7 +80,7 @@ class _Collector:
             return True, ()
         if taken:
             return True, (_sent_back(operator),)
-        if operator.note or operator.form != "integer":
+        if operator.note or operator.form in ("float", "unknown"):
             return False, (_in_float(operator),)
         broken = [i for i in calls if i not in self.composite_of]
         own = [i for i in broken if self.program.calls[i].op not in _CONVERSIONS] or broken

@@ -81,13 +81,18 @@ class TargetInfo:
 
     Attributes:
         name: E.g. ``ethos-n78``.
-        variant: E.g. ``4tops-4ple``.
+        variant: E.g. ``4tops-4ple``; empty for a target without variants.
         options: Options that the gate file sets.
     """
 
     name: str
     variant: str
     options: Mapping[str, bool | int] = field(default_factory=dict, hash=False)
+
+    @property
+    def label(self) -> str:
+        """``ethos-n78:4tops-4ple``, or the name alone."""
+        return f"{self.name}:{self.variant}" if self.variant else self.name
 
 
 @dataclass(frozen=True)

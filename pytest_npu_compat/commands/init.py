@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -38,16 +40,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.preset:
         print(preset_text(arguments.preset))
         return EXIT_OK
-    return init(Path(arguments.directory), *target_of(arguments.target))
+    return init(Path(arguments.directory), arguments.target)
 
 
-def init(directory: Path, target: str, variant: str | None) -> int:
+def init(directory: Path, target: str) -> int:
     """Writes a gate file, and beside it the schema that editors complete and check it by.
 
     Args:
         directory: Where the gate file is written; models are searched below.
-        target: Name of the target.
-        variant: Variant of the target; its default if None.
+        target: ``NAME``, ``NAME:VARIANT`` or the path of a profile.
 
     Returns:
         0.
@@ -56,6 +57,7 @@ def init(directory: Path, target: str, variant: str | None) -> int:
         UsageError: There is a gate file already, or no model, or it cannot be written.
     """
     gate = directory / GATE
+    request = target_of(target)
     if not directory.is_dir():
         raise UsageError(f"there is no directory {directory}")
     if gate.exists() or gate.is_symlink():
@@ -64,14 +66,14 @@ def init(directory: Path, target: str, variant: str | None) -> int:
     if not models:
         raise UsageError(f"there is no *.onnx in {directory.resolve().name}/ or below")
     spelled = [model for model in models if _is_text(model)]
-    reports = list(progress(_analyze(directory, spelled, target, variant), len(spelled)))
+    reports = list(progress(_analyze(directory, spelled, request), len(spelled)))
     analyzed = [report for report in reports if report.analyzed]
     left_out = [*map(_left_out, (report for report in reports if report.error is not None))]
     left_out += [_unspelled(model) for model in models if model not in spelled]
     if not analyzed:
         reasons = "".join(f"\n  {_line(model)}" for model in left_out)
         raise UsageError(f"none of the models can be analyzed:{reasons}")
-    text = gate_text(analyzed, left_out, f"{target}:{variant}" if variant else target, SCHEMA)
+    text = gate_text(analyzed, left_out, _target_line(request, target, directory), SCHEMA)
     try:
         with gate.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -85,6 +87,14 @@ def init(directory: Path, target: str, variant: str | None) -> int:
         print(f"  left out: {_line(model)}")
     print("run `pytest`; then keep the state with a baseline, see the comments in the file")
     return EXIT_OK
+
+
+def _target_line(request: AnalysisRequest, target: str, directory: Path) -> str:
+    """The target as a line of the gate file; a profile's path is relative to it."""
+    if request.profile is None:
+        return f"target: {json.dumps(target) if ':' in target else target}"
+    path = Path(os.path.relpath(target, directory)).as_posix()
+    return f"targets: {{{request.profile.name}: {{profile: {json.dumps(path)}}}}}"
 
 
 def _left_out(report: Report) -> LeftOut:
@@ -153,12 +163,10 @@ def _walk(directory: Path) -> Iterator[str]:
                 yield (Path(place) / name).relative_to(directory).as_posix()
 
 
-def _analyze(
-    directory: Path, models: Sequence[str], target: str, variant: str | None
-) -> Iterator[Report]:
+def _analyze(directory: Path, models: Sequence[str], request: AnalysisRequest) -> Iterator[Report]:
     for model in models:
         path = str((directory / model).resolve())
-        yield analyze(AnalysisRequest(path, Path(model).stem, model, target, variant))
+        yield analyze(replace(request, model=path, name=Path(model).stem, shown_path=model))
 
 
 def _schema() -> str:

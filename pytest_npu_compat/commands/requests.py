@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_npu_compat.commands.errors import UsageError
+from pytest_npu_compat.gate.errors import GateError
+from pytest_npu_compat.gate.targets import is_profile, target_request
 from pytest_npu_compat.run import AnalysisRequest
 from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits, parse_memory, parse_timeout
-from pytest_npu_compat.target.registry import TargetError, make_target
+from pytest_npu_compat.target.registry import TargetError
 
 __all__ = ["requests", "target_of"]
 
@@ -29,17 +32,15 @@ def requests(arguments: argparse.Namespace, models: Sequence[str]) -> list[Analy
         if getattr(arguments, "keep_no_mac_regions", False)
         else {}
     )
-    name, variant = target_of(arguments.target, options)
+    target = target_of(arguments.target, options)
     inputs = tuple(_input_shape(text) for text in getattr(arguments, "inputs", ()))
     limits = _limits(getattr(arguments, "timeout", None), getattr(arguments, "memory", None))
     return [
-        AnalysisRequest(
+        replace(
+            target,
             model=model,
             name=Path(model).stem,
             shown_path=Path(model).as_posix(),
-            target=name,
-            variant=variant,
-            options=tuple(options.items()),
             inputs=inputs,
             quantization="assume-int8" if getattr(arguments, "assume_int8", False) else None,
             estimate=getattr(arguments, "estimate", False),
@@ -49,22 +50,28 @@ def requests(arguments: argparse.Namespace, models: Sequence[str]) -> list[Analy
     ]
 
 
-def target_of(text: str, options: dict[str, bool] | None = None) -> tuple[str, str | None]:
-    """Name and variant of a target that exists.
+def target_of(text: str, options: Mapping[str, bool] | None = None) -> AnalysisRequest:
+    """A target that exists, as a request with everything but the model.
 
     Args:
-        text: ``NAME`` or ``NAME:VARIANT``.
+        text: ``NAME``, ``NAME:VARIANT``, or the path of a profile (``*.yaml``).
         options: Options that it must have.
 
     Raises:
-        UsageError: There is no such target.
+        UsageError: There is no such target, or its profile is not valid.
     """
-    name, _, variant = text.partition(":")
+    name, _, variant = (text, "", "") if is_profile(text) else text.partition(":")
     try:
-        make_target(name, variant or None, options or {})
+        request = target_request(name, variant or None)
+        if options and request.profile is not None:
+            raise TargetError(f"A profile has no option {next(iter(options))}.")
+        request = replace(request, options=tuple(sorted((options or {}).items())))
+        request.make_target()
     except TargetError as error:
         raise UsageError(str(error)) from error
-    return name, variant or None
+    except GateError as error:
+        raise UsageError(error.render(text)) from error
+    return request
 
 
 def _limits(timeout: str | None, memory: str | None) -> Limits:

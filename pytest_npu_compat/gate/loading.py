@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.baseline import BaselineError, read_baseline
 from pytest_npu_compat.gate.errors import GateError, Position
+from pytest_npu_compat.gate.explaining import common_error, nearest, place, telling
 from pytest_npu_compat.gate.names import model_name
 from pytest_npu_compat.gate.platform import ENDS, PlatformError, parse_platform
 from pytest_npu_compat.gate.schema import (
@@ -26,12 +26,13 @@ from pytest_npu_compat.gate.schema import (
     PlatformEntry,
     TargetEntry,
 )
+from pytest_npu_compat.gate.targets import read_targets
 from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, parse_threshold
 from pytest_npu_compat.gate.waiver import Waiver
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
 from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
-from pytest_npu_compat.target.registry import TargetError, make_target, target_names, variants_of
+from pytest_npu_compat.target.cost import CostModel
 
 __all__ = ["BaselineUse", "Check", "Gate", "ModelChecks", "load", "load_gate"]
 
@@ -130,61 +131,24 @@ def _read(path: Path) -> tuple[YamlTree, GateFile]:
 
 
 def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
-    """The first error that says most, at its place in the file."""
-    details = sorted(
-        error.errors(include_url=False),
-        key=lambda d: (
-            d["loc"] != ("version",) or d["type"] == "missing",  # all else may follow from it
-            d["type"] != "extra_forbidden",
-            -len(d["loc"]),
-        ),
-    )
-    detail = details[0]
-    where, last = _place(tree.value, detail["loc"]), detail["loc"][-1]
-    kind = detail["type"]
-    if kind == "extra_forbidden":
-        known = _known_keys(where)
-        return tree.error(where, f"Unknown key {last!r}.", _nearest(str(last), known), key=True)
-    if kind == "missing":
-        return tree.error(where, f"The key {last!r} is missing.", f"Add `{last}:`.")
-    if where == ("version",):
+    detail = telling(error)
+    where = place(tree.value, detail["loc"])
+    if where == ("version",) and detail["type"] != "missing":
         return tree.error(where, "This version reads gate files of version 1.", "`version: 1`")
-    if where[:-1] == ("thresholds",) or (
-        where[:1] in (("models",), ("targets",)) and where[2:-1] == ("thresholds",)
+    if detail["type"] not in ("extra_forbidden", "missing") and (
+        where[:-1] == ("thresholds",)
+        or (where[:1] in (("models",), ("targets",)) and where[2:-1] == ("thresholds",))
     ):
         if where[-1] not in METRICS:
             return _no_metric(tree, where)
         return tree.error(where, f"This is no limit for {where[-1]}.", 'Write, say, ">= 96%" or 3.')
-    message = _EXPECTED.get(kind) or str(detail["msg"]).removeprefix("Value error, ")
-    return tree.error(where, f"{message}.", "", key=last == "[key]")
-
-
-_EXPECTED = {
-    "dict_type": "A mapping is expected here",
-    "model_type": "A mapping is expected here",
-    "list_type": "A list is expected here",
-    "string_type": "Text is expected here",
-    "string_pattern_mismatch": "A name has no white space, brackets or colons",
-}
-"""Kind of pydantic's error -> what the reader of a YAML file is told."""
-
-
-def _place(value: Any, loc: Iterable[Any]) -> tuple[Any, ...]:
-    """What is a place in the file of pydantic's path, which also names branches of unions."""
-    where = []
-    for part in loc:
-        if (isinstance(value, dict) and part in value) or (
-            isinstance(value, list) and isinstance(part, int)
-        ):
-            value = value[part]
-            where.append(part)
-    return tuple(where)
+    return common_error(tree, detail, _known_keys)
 
 
 def _no_metric(tree: YamlTree, where: tuple[Any, ...]) -> GateError:
     name = where[-1]
     return tree.error(
-        where, f"There is no metric {name!r}.", _nearest(name, list(METRICS)), key=True
+        where, f"There is no metric {name!r}.", nearest(name, list(METRICS)), key=True
     )
 
 
@@ -202,13 +166,6 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
     return ["min", "max", "exactly", "max_drop", "max_rise", "severity"]
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    return f"Known here: {', '.join(known)}."
-
-
 class _Resolver:
     def __init__(
         self, tree: YamlTree, schema: GateFile, baseline: Path | None, use: BaselineUse
@@ -220,7 +177,7 @@ class _Resolver:
         self.baseline = baseline or own
         self.use = use
         self.defaults = self._checks(schema.thresholds, ("thresholds",))
-        self.targets = self._targets()
+        self.targets = read_targets(tree, schema)
         self.target_checks = {
             name: self._checks(target.thresholds, ("targets", name, "thresholds"))
             for name, target in (schema.targets or {}).items()
@@ -263,71 +220,6 @@ class _Resolver:
                 return {}
             where = ("baseline",) if self.schema.baseline else ("version",)
             raise self.tree.error(where, error.message, error.hint) from error
-
-    def _targets(self) -> dict[str, AnalysisRequest]:
-        """Target name -> a request with everything but the model."""
-        schema = self.schema
-        if schema.target is not None and schema.targets is not None:
-            raise self.tree.error(
-                ("target",), "Give either target or targets.", "Move it into targets.", key=True
-            )
-        if schema.targets is None:
-            name, _, variant = (schema.target or "ethos-n78").partition(":")
-            return {name: self._target(name, variant or None, (), ("target",))}
-        for name, entry in schema.targets.items():
-            self._refuse_reserved(entry, ("targets", name))
-        return {
-            name: self._target(
-                name,
-                entry.variant if entry else None,
-                # A default that is written out is no other setting.
-                tuple(
-                    entry.model_dump(
-                        exclude={"variant", "thresholds", "backend", "profile"},
-                        exclude_defaults=True,
-                    ).items()
-                )
-                if entry
-                else (),
-                ("targets", name),
-            )
-            for name, entry in schema.targets.items()
-        }
-
-    def _refuse_reserved(self, entry: TargetEntry | None, where: tuple[Any, ...]) -> None:
-        """A backend or profile says what a target is, as a variant does, and none can be judged yet."""
-        given = [] if entry is None else sorted(entry.model_fields_set)
-        for key in (key for key in ("backend", "profile") if key in given):
-            others = [other for other in given if other != key]
-            if others:
-                raise self.tree.error(
-                    (*where, key), f"Give either {key} or {others[0]}.", "Keep one.", key=True
-                )
-            raise self.tree.error(
-                (*where, key),
-                f"A target with a {key} cannot be judged yet.",
-                f"Available: {', '.join(target_names())}, with a `variant:`.",
-            )
-
-    def _target(
-        self,
-        name: str,
-        variant: str | None,
-        options: tuple[tuple[str, bool | int], ...],
-        where: tuple[Any, ...],
-    ) -> AnalysisRequest:
-        try:
-            make_target(name, variant, dict(options))
-        except TargetError as error:
-            hint = "`npu-compat targets` lists them."
-            if name not in target_names():
-                # The name is a key of `targets`, but the value of `target`.
-                at_key = where[0] == "targets"
-                raise self.tree.error(where, str(error), hint, key=at_key) from error
-            if variant is None or variant in variants_of(name):
-                raise self.tree.error((*where, "sram_size"), str(error)) from error
-            raise self.tree.error((*where, "variant"), str(error), hint) from error
-        return AnalysisRequest("", "", "", name, variant, options)
 
     def _platform(self) -> Platform:
         entry = self.schema.platform
@@ -375,6 +267,7 @@ class _Resolver:
             target: {**self.defaults, **own, **self.target_checks.get(target, {})}
             for target in self._chosen(entry, where)
         }
+        self._refuse_estimates(by_target, where)
         if not all(by_target.values()):
             raise self.tree.error(
                 where, "Nothing is demanded of this model.", "Add `thresholds:` with a metric."
@@ -399,17 +292,14 @@ class _Resolver:
         for path in paths:
             name = entry.name or model_name(path)
             for target, checks in by_target.items():
-                base = self.targets[target]
                 yield ModelChecks(
                     model=name,
                     target=target,
-                    request=AnalysisRequest(
+                    request=replace(
+                        self.targets[target],
                         model=str(self.directory / path),
                         name=name,
                         shown_path=path,
-                        target=base.target,
-                        variant=base.variant,
-                        options=base.options,
                         inputs=inputs,
                         quantization=entry.quantization,
                         limits=Limits(self.schema.limits.timeout, self.schema.limits.memory),
@@ -424,6 +314,24 @@ class _Resolver:
                     line=self.tree.position(where).line,
                 )
 
+    def _refuse_estimates(
+        self, by_target: Mapping[str, Mapping[str, Check]], where: tuple[Any, ...]
+    ) -> None:
+        """A threshold on a figure that cannot be computed would be red for no fault of the model."""
+        for target, checks in by_target.items():
+            asked = [
+                name
+                for name, check in checks.items()
+                if METRICS[name].estimated and check.threshold.severity != "off"
+            ]
+            if asked and not isinstance(self.targets[target].make_target(), CostModel):
+                raise self.tree.error(
+                    where,
+                    f"There are no estimates for the target {target!r}, so no {asked[0]}.",
+                    f"Demand it on other targets only, or under `targets: {{{target}: …}}` write "
+                    f"`thresholds: {{{asked[0]}: {{severity: off}}}}`.",
+                )
+
     def _waivers(
         self, entry: ModelEntry, covers: Mapping[str, int], where: tuple[Any, ...]
     ) -> dict[str, Waiver]:
@@ -435,7 +343,7 @@ class _Resolver:
                 raise self.tree.error(
                     place,
                     f"This model has no check {waiver.check!r} to waive.",
-                    _nearest(waiver.check, list(covers)),
+                    nearest(waiver.check, list(covers)),
                 )
             if waiver.check in found:
                 raise self.tree.error(
@@ -455,7 +363,7 @@ class _Resolver:
                 raise self.tree.error(
                     (*where, "targets", index),
                     f"This file has no target {name!r}.",
-                    _nearest(name, list(self.targets)),
+                    nearest(name, list(self.targets)),
                 )
         return entry.targets
 

@@ -118,8 +118,9 @@ class TargetEntry(_Closed):
             back to the CPU.
         sram_size: Bytes of SRAM instead of the variant's own; 0 keeps them.
         thresholds: Override those of the file and of models, on this target.
-        backend: Name of one of TVM's own backends. Reserved: no backend can be judged yet.
-        profile: Path of a target declared in YAML. Reserved: no profile can be judged yet.
+        backend: What the target is, if the name is not: one that ``npu-compat targets`` lists, e.g.
+            ``nnapi``.
+        profile: Path of the file that declares the target, relative to the gate file's directory.
     """
 
     variant: str | None = None
@@ -127,7 +128,7 @@ class TargetEntry(_Closed):
     sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
     backend: str | None = None
-    profile: str | None = None
+    profile: PathText | None = None
 
 
 class QuantityRange(_Closed):

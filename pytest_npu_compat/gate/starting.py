@@ -51,7 +51,7 @@ def gate_text(
     Args:
         reports: Of the models that could be analyzed, at least one.
         left_out: The others, for comments.
-        target: As in the gate file, e.g. ``ethos-n78``.
+        target: The line that names it, e.g. ``target: ethos-n78``.
         schema: Path of the gate file's JSON Schema, for editors.
     """
     shared = {
@@ -64,7 +64,7 @@ def gate_text(
         "# What must hold of the models here. `pytest` judges it, and fails where it does not hold.",
         "# The limits are today's values: nothing may get worse. Raise them as the models improve.",
         "version: 1",
-        f"target: {json.dumps(target) if ':' in target else target}",
+        target,
         "",
         "# To see which operator left the NPU, and to allow a small drop, keep a baseline:",
         "#   1. remove the next line's `# `   2. run `pytest --npu-update-baseline`   3. check it in",

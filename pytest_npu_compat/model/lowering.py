@@ -10,7 +10,7 @@ import numpy as np
 from pytest_npu_compat.model import macs
 from pytest_npu_compat.model.graph import Graph, Node, TensorType
 from pytest_npu_compat.model.layout import nhwc
-from pytest_npu_compat.model.program import Call, Leaf, Operator, Program, Ref
+from pytest_npu_compat.model.program import Call, Form, Leaf, Operator, Program, Ref
 from pytest_npu_compat.model.quantization import DTYPE_RANGES, Operand, Quantization, QuantizedGraph
 from pytest_npu_compat.model.units import Output, Unit, group
 
@@ -34,7 +34,10 @@ Handler = Callable[["Lowering", Unit], str]
 
 
 class Lowering:
-    """Builds a program call by call; `values` maps tensors of the file to what computes them."""
+    """Builds a program call by call; `values` maps tensors of the file to what computes them.
+
+    Another form than the integer form overrides `layout`, `form`, `float_name` and `float_attrs`.
+    """
 
     def __init__(self, graph: Graph, handlers: Mapping[str, Handler]) -> None:
         self.units = group(graph)
@@ -42,7 +45,7 @@ class Lowering:
         self.graph = graph
         self.handlers = handlers
         self.leaves: dict[str, Leaf] = {
-            name: Leaf(nhwc(graph.type_of(name)), constant=False) for name in graph.inputs
+            name: Leaf(self.layout(graph.type_of(name)), constant=False) for name in graph.inputs
         }
         self.values: dict[str, Ref] = {name: name for name in graph.inputs}
         self.calls: list[Call] = []
@@ -84,7 +87,7 @@ class Lowering:
                 output_shape=shape or (),
                 macs=macs.count(unit),
                 calls=tuple(calls),
-                form="unknown" if unit.unknown else "integer" if unit.integral else "float",
+                form=self.form(unit),
                 note=note,
             )
         )
@@ -95,6 +98,29 @@ class Lowering:
         if operand.quantization is None or operand.constant:
             return self.read(operand)
         return self.dequantize(operand)
+
+    # What another form overrides
+
+    def layout(self, type_: TensorType) -> TensorType:
+        """An activation's type as the program has it."""
+        return nhwc(type_)
+
+    def form(self, unit: Unit) -> Form:
+        """What can be said of a unit's quantization."""
+        return "unknown" if unit.unknown else "integer" if unit.integral else "float"
+
+    def float_name(self, node: Node) -> str:
+        """Name of a float operator; no other operator set can take an integer operator's."""
+        if node.domain:
+            return f"{node.domain}.{node.kind}"
+        return _FLOAT_NAMES.get(node.kind, f"onnx.{node.kind}")
+
+    def float_attrs(self, unit: Unit) -> dict[str, Any]:
+        """Attributes of a float operator."""
+        node = unit.node
+        if node.kind != "LeakyRelu":
+            return {}
+        return {"alpha": float(node.attributes.get("alpha", 0.01))}
 
     # Building blocks
 
@@ -108,7 +134,7 @@ class Lowering:
         """What computes an operand; a constant becomes a leaf."""
         if operand.tensor in self.values:
             return self.values[operand.tensor]
-        type_ = operand.type if operand.constant else nhwc(operand.type)
+        type_ = operand.type if operand.constant else self.layout(operand.type)
         self.leaves.setdefault(operand.tensor, Leaf(type_, constant=operand.constant))
         return operand.tensor
 
@@ -121,7 +147,7 @@ class Lowering:
         """A float copy of a quantized operand, made for this reader alone."""
         assert operand.quantization is not None
         source = self.read(operand)
-        type_ = nhwc(TensorType(operand.type.shape, "float32"))
+        type_ = self.layout(TensorType(operand.type.shape, "float32"))
         return self.emit(
             "qnn.dequantize",
             [source],
@@ -165,9 +191,9 @@ class Lowering:
             if o is not None
         ]
         outputs = unit.outputs
-        types = tuple(nhwc(o.type) for o in outputs) or (TensorType(None, "unknown"),)
-        op = _float_name(unit.node)
-        result = self.emit(op, args, *types, **_float_attrs(unit.node))
+        types = tuple(self.layout(o.type) for o in outputs) or (TensorType(None, "unknown"),)
+        op = self.float_name(unit.node)
+        result = self.emit(op, args, *types, **self.float_attrs(unit))
         results: list[Ref] = [result]
         if len(outputs) > 1:
             results = [
@@ -176,10 +202,11 @@ class Lowering:
             ]
         for output, value in zip(outputs, results, strict=False):
             if unit.activation is not None:
-                value = self.emit(_float_name(unit.activation), [value], nhwc(output.type))
+                activation = self.float_name(unit.activation)
+                value = self.emit(activation, [value], self.layout(output.type))
             self.values[output.tensor] = value
             for made in output.quantized:
-                type_ = nhwc(TensorType(output.type.shape, made.quantization.dtype))
+                type_ = self.layout(TensorType(output.type.shape, made.quantization.dtype))
                 quantized = self.emit(
                     "qnn.quantize",
                     [value],
@@ -257,14 +284,3 @@ def quantize(value: float, quantization: Quantization) -> int:
 def quantization_of(output: Output) -> Quantization:
     """How an output of an operator in integer form is quantized."""
     return output.quantized[0].quantization
-
-
-def _float_name(node: Node) -> str:
-    """Name of a float operator in the IR; no other operator set can take an integer operator's."""
-    if node.domain:
-        return f"{node.domain}.{node.kind}"
-    return _FLOAT_NAMES.get(node.kind, f"onnx.{node.kind}")
-
-
-def _float_attrs(node: Node) -> dict[str, Any]:
-    return {"alpha": float(node.attributes.get("alpha", 0.01))} if node.kind == "LeakyRelu" else {}

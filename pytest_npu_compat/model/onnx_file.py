@@ -19,7 +19,7 @@ from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.model.folding import fold
 from pytest_npu_compat.model.graph import Constant, Graph, Node, TensorType
 
-__all__ = ["ModelFile", "read"]
+__all__ = ["ModelFile", "attribute_names", "default_attributes", "operator_kinds", "read"]
 
 logger = logging.getLogger(__name__)
 
@@ -276,24 +276,55 @@ def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
     )
 
 
+_PLAIN = {
+    getattr(onnx.AttributeProto, name)
+    for name in ("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS")
+}
+"""Attribute types that `Node` has; graphs, tensors and types are left out."""
+
+
+def default_attributes(kind: str, opset: int) -> dict[str, Any]:
+    """What ONNX says an operator's attributes are where a node does not give them.
+
+    Args:
+        kind: Type of an operator of ONNX's own operator set.
+        opset: Version of the operator set.
+
+    Returns:
+        Attribute name -> value as in `Node.attributes`; nothing for an operator that does not exist.
+    """
+    try:
+        schema = onnx.defs.get_schema(kind, opset)
+    except onnx.defs.SchemaError:
+        return {}
+    defaults = (attribute.default_value for attribute in schema.attributes.values())
+    return {proto.name: _attribute(proto) for proto in defaults if proto.type in _PLAIN}
+
+
+def operator_kinds() -> tuple[str, ...]:
+    """Types of all operators in ONNX's own operator set, whatever their version."""
+    schemas = onnx.defs.get_all_schemas_with_history()  # models may use operators of the past
+    return tuple(sorted({schema.name for schema in schemas if not schema.domain}))
+
+
+def attribute_names(kind: str) -> tuple[str, ...]:
+    """Names of the attributes of one of ONNX's own operators, in any version of it."""
+    schemas = onnx.defs.get_all_schemas_with_history()
+    names = {name for s in schemas if s.name == kind and not s.domain for name in s.attributes}
+    return tuple(sorted(names))
+
+
+def _attribute(proto: onnx.AttributeProto) -> Any:
+    value = helper.get_attribute_value(proto)
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in value)
+
+
 def _node(node: onnx.NodeProto) -> Node:
-    attributes: dict[str, Any] = {}
-    for attribute in node.attribute:
-        if attribute.type in (
-            onnx.AttributeProto.GRAPH,
-            onnx.AttributeProto.GRAPHS,
-            onnx.AttributeProto.TENSOR,
-            onnx.AttributeProto.TENSORS,
-        ):
-            continue
-        value = helper.get_attribute_value(attribute)
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
-        elif isinstance(value, (str, int, float)):
-            pass
-        else:
-            value = tuple(value)
-        attributes[attribute.name] = value
+    attributes = {proto.name: _attribute(proto) for proto in node.attribute if proto.type in _PLAIN}
     captured = [name for name in _captured(node) if name not in node.input]
     outputs = tuple(node.output)
     name = node.name or next((output for output in outputs if output), node.op_type)

@@ -18,7 +18,7 @@ Ref: TypeAlias = int | str
 """What a call reads: the index of another call, or the name of a leaf."""
 
 
-Form: TypeAlias = Literal["integer", "float", "unknown"]
+Form: TypeAlias = Literal["integer", "float", "unknown", "native"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Operator:
         macs: Multiply-accumulates of one inference.
         calls: Indices of its calls in the program.
         form: ``integer`` if its inputs and outputs are quantized, ``float`` if not, ``unknown`` if
-            its quantization cannot be read, so that nothing can be said of it.
+            its quantization cannot be read, so that nothing can be said of it; ``native`` if the
+            target's rules are about operators as they are, quantized or not.
         note: Why it is computed in float; empty if it is not or if its kind says enough.
     """
 

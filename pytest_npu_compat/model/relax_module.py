@@ -86,7 +86,7 @@ def _emit(builder: relax.BlockBuilder, call: Call, args: list[relax.Expr]) -> re
     expr = relax.Call(
         register(call.op),
         args,
-        attrs={CALL_ATTR: call.index, **_attrs(call.attrs)},
+        attrs={**_attrs(call.attrs), CALL_ATTR: call.index},
         ty_args=[result],
     )
     return builder.emit(expr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,7 +19,7 @@ from pytest_npu_compat.gate.schema import (
     WaiverEntry,
 )
 
-__all__ = ["PARTS", "field_texts", "gate_reference_page", "summary"]
+__all__ = ["PARTS", "field_texts", "gate_reference_page", "rows", "summary"]
 
 
 def summary(model: type[BaseModel]) -> str:
@@ -27,15 +27,19 @@ def summary(model: type[BaseModel]) -> str:
     return " ".join((inspect.getdoc(model) or "").split("\n\nAttributes:")[0].split())
 
 
-def field_texts(model: type[BaseModel]) -> dict[str, str]:
+def field_texts(model: type[BaseModel], more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Key -> what it means, from the docstring's list of attributes.
+
+    Args:
+        model: A part of a file.
+        more: What is documented elsewhere.
 
     Raises:
         LookupError: A key is not documented.
     """
     documented = (inspect.getdoc(model) or "").partition("Attributes:\n")[2]
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", documented, re.MULTILINE)
-    texts = {name: " ".join(text.split()) for name, text in found}
+    texts = {**(more or {}), **{name: " ".join(text.split()) for name, text in found}}
     missing = set(model.model_fields) - set(texts)
     if missing:
         raise LookupError(f"{model.__name__} does not document {sorted(missing)}")
@@ -54,13 +58,14 @@ def gate_reference_page() -> str:
     ]
     for title, model in PARTS:
         lines += ["", f"## {title}", "", summary(model), "", "| key | value | meaning |"]
-        lines += ["| --- | --- | --- |", *_rows(model)]
+        lines += ["| --- | --- | --- |", *rows(model)]
     return "\n".join(lines) + "\n"
 
 
-def _rows(model: type[BaseModel]) -> Iterator[str]:
+def rows(model: type[BaseModel], more: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A table's lines, one for each key of a part of a file; for `more` see `field_texts`."""
     schema = model.model_json_schema()
-    texts = field_texts(model)
+    texts = field_texts(model, more)
     for name, field in schema["properties"].items():
         needed = " (needed)" if name in schema.get("required", ()) else ""
         meaning = texts[name].replace("``", "`").replace("|", "\\|")
@@ -69,6 +74,8 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
 
 def _value(field: dict[str, Any]) -> str:
     """What may be written, in words."""
+    if _is_condition(field):
+        return "condition"
     if "anyOf" in field:
         kinds = dict.fromkeys(_value(f) for f in field["anyOf"] if f.get("type") != "null")
         return " or ".join(kinds)
@@ -85,6 +92,12 @@ def _value(field: dict[str, Any]) -> str:
     return _TYPES.get(field.get("type", ""), "text")
 
 
+def _is_condition(field: dict[str, Any]) -> bool:
+    """Whether a field is a condition of a profile, whose seven ways to write it have a section."""
+    choices = [field, *field.get("anyOf", ())]
+    return any(choice.get("$ref", "").endswith("/ConditionEntry") for choice in choices)
+
+
 PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The file", GateFile),
     ("`models`: an entry", ModelEntry),
@@ -97,6 +110,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
 
 _KINDS = {
     "LimitsEntry": "mapping",
+    "RuleEntry": "form",
     "LongThreshold": "threshold in long form",
     "ModelEntry": "entry",
     "PlatformEntry": "mapping",

@@ -68,7 +68,7 @@ def _suite(run: GateRun, key: str, outcomes: list[Outcome]) -> TestSuite:
 def _properties(run: GateRun, key: str, outcomes: Iterable[Outcome]) -> Iterable[tuple[str, str]]:
     report = run.reports.get(key)
     if report is not None:
-        yield "npu.target", _text(f"{report.target.name}:{report.target.variant}")
+        yield "npu.target", _text(report.target.label)
         yield "npu.model_sha256", _text(report.model.sha256)
         yield "npu.tool", _text(f"{report.tool.version} ({report.tool.rules})")
     for outcome in outcomes:

@@ -18,10 +18,11 @@ from pytest_npu_compat.analysis.report import (
     TargetInfo,
     ToolInfo,
 )
+from pytest_npu_compat.gate.profile_schema import ProfileFile
 from pytest_npu_compat.gate.schema import GateFile
 from pytest_npu_compat.render.gate_reference import PARTS, field_texts, summary
 
-__all__ = ["gate_schema", "report_schema"]
+__all__ = ["gate_schema", "profile_schema", "report_schema"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -32,6 +33,13 @@ def gate_schema() -> dict[str, Any]:
     for _, model in PARTS:
         _describe(schema if model is GateFile else schema["$defs"][model.__name__], model)
     return {"$schema": DIALECT, **schema, "title": "npu-compat gate file"}
+
+
+def profile_schema() -> dict[str, Any]:
+    """The schema of a profile."""
+    schema = ProfileFile.model_json_schema()
+    _describe(schema, ProfileFile)
+    return {"$schema": DIALECT, **schema, "title": "npu-compat profile"}
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:

@@ -163,7 +163,7 @@ def describe(report: Report) -> str:
 
 
 def _describe(report: Report) -> list[str]:
-    title = f"{clean(report.model.path)} on {report.target.name}:{report.target.variant}"
+    title = f"{clean(report.model.path)} on {report.target.label}"
     if report.error is not None:
         lines = [
             title,

@@ -11,7 +11,7 @@ from pytest_npu_compat.analysis.report import ASSUMED_INT8, ModelInfo, Report, T
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.run.failures import not_analyzable, tool, unexpected
 from pytest_npu_compat.run.request import AnalysisRequest
-from pytest_npu_compat.target.registry import TargetError, make_target
+from pytest_npu_compat.target.registry import TargetError
 
 if TYPE_CHECKING:
     from pytest_npu_compat.model.graph import Graph
@@ -29,7 +29,7 @@ def analyze(request: AnalysisRequest) -> Report:
     is ``not_analyzable``, with the reason.
     """
     try:
-        target = make_target(request.target, request.variant, dict(request.options))
+        target = request.make_target()
         return _analyze(request, target)
     except TargetError as error:
         failure = ModelError("target-not-available", str(error), "Run `npu-compat targets`.")
@@ -62,9 +62,9 @@ def partitioned_ir(request: AnalysisRequest) -> str:
     """
     from pytest_npu_compat.analysis.placement import place
 
-    target = make_target(request.target, request.variant, dict(request.options))
+    target = request.make_target()
     try:
-        placement = place(load(request)[1], target)
+        placement = place(load(request, target)[1], target)
     except ModelError:
         raise
     except Exception as error:
@@ -79,13 +79,13 @@ def partitioned_ir(request: AnalysisRequest) -> str:
     return re.sub(r'"region\d+\.', f'"{target.name}.', str(placement.module.script()))
 
 
-def load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
-    """The model file and its integer form.
+def load(request: AnalysisRequest, target: Target) -> tuple[ModelFile, Program]:
+    """The model file, and the model in the form that a target's rules are about.
 
     Raises:
         ModelError: The model cannot be read.
     """
-    from pytest_npu_compat.model import integer_form, onnx_file
+    from pytest_npu_compat.model import onnx_file
 
     path = Path(request.model)
     if path.suffix.lower() not in (".onnx", ""):
@@ -95,15 +95,17 @@ def load(request: AnalysisRequest) -> tuple[ModelFile, Program]:
             "Convert it to ONNX in QDQ format.",
         )
     model = onnx_file.read(path, dict(request.inputs))
-    if request.quantization is None:
-        return model, integer_form.lower(model.graph)
-    from pytest_npu_compat.model.assume_int8 import assume_int8
+    graph = model.graph
+    if request.quantization is not None:
+        from pytest_npu_compat.model.assume_int8 import assume_int8
 
-    return model, integer_form.lower(assume_int8(model.graph))
+        graph = assume_int8(graph)
+    form = importlib.import_module(f"pytest_npu_compat.model.{target.form}")
+    return model, form.lower(graph)
 
 
 def _analyze(request: AnalysisRequest, target: Target) -> Report:
-    model, program = load(request)
+    model, program = load(request, target)
     if not program.operators:
         raise ModelError(
             "nothing-to-judge",

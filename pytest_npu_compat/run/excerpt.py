@@ -39,7 +39,7 @@ def excerpts(request: AnalysisRequest, groups: Sequence[Sequence[str]]) -> tuple
     """
     from pytest_npu_compat.model import relax_module
 
-    program = load(request)[1]
+    program = load(request, request.make_target())[1]
     module = relax_module.build(program)
     by_name = {operator.name: operator for operator in reversed(program.operators)}
     found = []

@@ -9,7 +9,7 @@ from pytest_npu_compat.analysis.report import ErrorInfo, ModelInfo, Report, Targ
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.run.limits import Limits, show_memory, show_timeout
 from pytest_npu_compat.run.request import AnalysisRequest
-from pytest_npu_compat.target.registry import TargetError, default_variant, make_target
+from pytest_npu_compat.target.registry import TargetError
 
 __all__ = [
     "crashed",
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 def not_analyzable(request: AnalysisRequest, error: ModelError) -> Report:
     """The report of a model that cannot be analyzed."""
     try:
-        rules = make_target(request.target, request.variant, dict(request.options)).rules
-        variant = request.variant or default_variant(request.target)
+        target = request.make_target()
+        rules, variant = target.rules, target.variant
     except TargetError:
         rules, variant = "", request.variant or ""
     # The path as the user wrote it: absolute paths differ between machines.

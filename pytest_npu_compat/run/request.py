@@ -9,6 +9,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.run.limits import DEFAULT_LIMITS, Limits
+from pytest_npu_compat.target.base import Target
+from pytest_npu_compat.target.profile.declaration import Profile
+from pytest_npu_compat.target.registry import make_target
 
 __all__ = ["AnalysisRequest", "AssumedQuantization"]
 
@@ -27,6 +30,7 @@ class AnalysisRequest:
         target: Name of the target.
         variant: Variant of the target; its default if None.
         options: Options of the target.
+        profile: Declares the target, if it is one that the user declares.
         inputs: Shapes that pin the dimensions of graph inputs, as (name, shape) pairs.
         quantization: ``assume-int8`` to judge a float model as if it had been quantized; None to
             judge the model as it is.
@@ -44,6 +48,7 @@ class AnalysisRequest:
     target: str = "ethos-n78"
     variant: str | None = None
     options: tuple[tuple[str, bool | int], ...] = ()
+    profile: Profile | None = None
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     quantization: str | None = None
     estimate: bool = False
@@ -57,6 +62,14 @@ class AnalysisRequest:
                 f"quantization {self.quantization!r} is not known; it can be {known[0]!r}"
             )
 
+    def make_target(self) -> Target:
+        """The target to place operators on.
+
+        Raises:
+            TargetError: There is no such target, variant or option.
+        """
+        return make_target(self.target, self.variant, dict(self.options), self.profile)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values."""
         return dataclasses.asdict(self)
@@ -68,6 +81,8 @@ class AnalysisRequest:
         fields["options"] = tuple((str(k), v) for k, v in data["options"])
         fields["inputs"] = tuple((str(k), tuple(v)) for k, v in data["inputs"])
         fields["limits"] = Limits(**data["limits"])
+        if data.get("profile"):
+            fields["profile"] = Profile.from_dict(data["profile"])
         if "platform" in fields:
             fields["platform"] = Platform.from_dict(fields["platform"])
         return cls(**fields)

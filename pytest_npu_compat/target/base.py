@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from pytest_npu_compat.model.program import Call, Program
 from pytest_npu_compat.target.constraint import Violation
@@ -12,7 +12,10 @@ from pytest_npu_compat.target.constraint import Violation
 if TYPE_CHECKING:
     from tvm.relax.dpl import DFPattern
 
-__all__ = ["Hazard", "Judgement", "Pattern", "Target"]
+__all__ = ["Form", "Hazard", "Judgement", "Pattern", "Target"]
+
+Form: TypeAlias = Literal["integer_form", "operator_form"]
+"""Module of `model/` that brings a graph to the form."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class Target(Protocol):
     @property
     def rules(self) -> str:
         """Version of the rules, e.g. ``ethos-n-driver-stack-23.02``."""
+
+    @property
+    def form(self) -> Form:
+        """The form of a model that its patterns and rules are about."""
 
     @property
     def inline_non_compute_intensive_partitions(self) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 from pytest_npu_compat.target.base import Target
 from pytest_npu_compat.target.ethos_n78.target import EthosN78
 from pytest_npu_compat.target.ethos_n78.variants import DEFAULT_VARIANT, VARIANTS
+from pytest_npu_compat.target.profile.declaration import Profile
+from pytest_npu_compat.target.profile.target import ProfileTarget
 
 __all__ = ["TargetError", "default_variant", "make_target", "target_names", "variants_of"]
 
@@ -35,7 +37,10 @@ def default_variant(name: str) -> str:
 
 
 def make_target(
-    name: str, variant: str | None = None, options: Mapping[str, Any] | None = None
+    name: str,
+    variant: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    profile: Profile | None = None,
 ) -> Target:
     """Makes a target.
 
@@ -43,10 +48,13 @@ def make_target(
         name: E.g. ``ethos-n78``.
         variant: E.g. ``4tops-4ple``; the target's default if None.
         options: Options of the target.
+        profile: Declares the target; it then has neither variants nor options.
 
     Raises:
         TargetError: There is no such target, variant or option.
     """
+    if profile is not None:
+        return ProfileTarget(profile)
     variants = variants_of(name)
     if variant is not None:
         _check(variant, variants, f"variant of {name}")

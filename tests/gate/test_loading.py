@@ -586,24 +586,96 @@ def test_empty_file(tmp_path: Path) -> None:
     ]
 
 
+def test_target_under_another_name(tmp_path: Path) -> None:
+    text = (
+        f"{DEMAND}targets:\n"
+        "  big: {backend: ethos-n78}\n"
+        "  small: {backend: ethos-n78, variant: 1tops-2ple, sram_size: 524288}\n"
+        "models: [m.onnx]\n"
+    )
+    big, small = gate_of(tmp_path, text).models
+    assert (big.id, big.request.target, big.request.variant) == ("m[big]", "ethos-n78", None)
+    assert (small.id, small.request.target) == ("m[small]", "ethos-n78")
+    assert small.request.variant == "1tops-2ple"
+    assert small.request.options == (("sram_size", 524288),)
+
+
 @pytest.mark.parametrize(
-    ("entry", "under", "message"),
+    ("name", "entry", "under", "message"),
     [
-        ("{backend: nnapi}", "nnapi}", "A target with a backend cannot be judged yet."),
-        ("{profile: acme.yaml}", "acme.yaml}", "A target with a profile cannot be judged yet."),
-        ("{variant: x, backend: nnapi}", "backend: nnapi}", "Give either backend or variant."),
-        ("{backend: a, profile: b}", "backend: a, profile: b}", "Give either backend or profile."),
-        ("{sram_size: 9, profile: b}", "profile: b}", "Give either profile or sram_size."),
+        ("phone", "{backend: nnapy}", "nnapy}", "There is no target 'nnapy'"),
+        ("phone", "{sram_size: 0}", "phone: ", "There is no target 'phone'"),
+        ("ethos-n78", "{backend: nnapy}", "nnapy}", "There is no target 'nnapy'"),
+        ("x", "{backend: ethos-n78, variant: y}", "y}", "There is no variant of ethos-n78 'y'"),
+        ("x", "{profile: a.yaml}", "a.yaml}", "There is no file 'a.yaml'."),
+        (
+            "x",
+            "{profile: a.yaml, backend: b}",
+            "backend: b}",
+            "A profile has no backend beside it.",
+        ),
+        ("x", "{variant: b, profile: a.yaml}", "variant: b", "A profile has no variant beside it."),
+        (
+            "x",
+            "{sram_size: 9, profile: b}",
+            "sram_size: 9",
+            "A profile has no sram_size beside it.",
+        ),
+        ("x", "{profile: ''}", "''}", "String should have at least 1 character"),
     ],
 )
-@pytest.mark.parametrize("name", ["phone", "ethos-n78"])
-def test_reserved_kinds_of_targets(
+def test_targets_that_are_none(
     tmp_path: Path, name: str, entry: str, under: str, message: str
 ) -> None:
     error = error_of(tmp_path, f"{DEMAND}targets:\n  {name}: {entry}\nmodels: [m]\n")
-    assert pointed(error) == under
-    assert (error.position.line, error.message) == (4, message)
-    assert "ethos-n78" in error.hint or error.hint == "Keep one."
+    assert pointed(error).startswith(under)
+    assert error.position.line == 4
+    assert error.message.startswith(message)
+
+
+PROFILE = "version: 1\nname: acme\nrules: ACME 1\noperators: {Conv: {kernel: '<= 3'}}\n"
+
+
+def test_target_of_a_profile(tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "acme.yaml").write_text(PROFILE, encoding="utf-8")
+    text = f"{DEMAND}targets: {{ours: {{profile: targets/acme.yaml}}}}\nmodels: [m.onnx]\n"
+    (model,) = gate_of(tmp_path, text).models
+    assert model.id == "m[ours]"
+    assert model.request.target == "acme"
+    assert model.request.profile is not None
+    assert model.request.profile.kinds == ("Conv",)
+
+
+def test_error_inside_a_profile_is_shown_at_its_own_place(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text(PROFILE.replace("Conv", "Cnov"), encoding="utf-8")
+    text = f"{DEMAND}targets: {{ours: {{profile: acme.yaml}}}}\nmodels: [m.onnx]\n"
+    error = error_of(tmp_path, text)
+    assert pointed(error) == "acme.yaml}}"
+    assert error.message == "The profile is not valid: ONNX has no operator 'Cnov'."
+    assert "acme.yaml:4:13: ONNX has no operator 'Cnov'." in error.hint
+    assert "Did you mean 'Conv'?" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("threshold", "valid"),
+    [
+        ("estimated_latency: '<= 5 ms'", False),
+        ("estimated_latency: {max: 5 ms, severity: off}", True),
+    ],
+)
+def test_estimates_need_a_target_with_costs(tmp_path: Path, threshold: str, *, valid: bool) -> None:
+    (tmp_path / "acme.yaml").write_text(PROFILE, encoding="utf-8")
+    text = (
+        f"{DEMAND}targets: {{ethos-n78: {{}}, ours: {{profile: acme.yaml}}}}\n"
+        f"models: [{{path: m.onnx, thresholds: {{{threshold}}}}}]\n"
+    )
+    if valid:
+        assert len(gate_of(tmp_path, text).models) == 2
+        return
+    error = error_of(tmp_path, text)
+    assert error.message == "There are no estimates for the target 'ours', so no estimated_latency."
+    assert error.position.line == 4
 
 
 def test_quantization(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def model(path: str, figure: MetricValue) -> Report:
 def test_text() -> None:
     reports = [model("a.onnx", ratio(1, 2)), model("b c.onnx", ratio(2, 2))]
     left_out = [LeftOut("bad\x1b.onnx", "lfs-pointer: a\nb", "Run `git lfs pull`.")]
-    text = gate_text(reports, left_out, "ethos-n78", "s.json")
+    text = gate_text(reports, left_out, "target: ethos-n78", "s.json")
     assert text.startswith("# yaml-language-server: $schema=s.json\n")
     assert text.endswith(
         """\
@@ -91,7 +91,9 @@ models:
 
 
 def test_limits_that_all_share_stand_once() -> None:
-    text = gate_text([model("a.onnx", ratio(1, 2))] * 1, [], "ethos-n78:1tops-2ple", "s.json")
+    text = gate_text(
+        [model("a.onnx", ratio(1, 2))] * 1, [], 'target: "ethos-n78:1tops-2ple"', "s.json"
+    )
     assert 'target: "ethos-n78:1tops-2ple"' in text
     assert text.count("npu_ratio:") == 1
     assert 'thresholds:                  # hold for every model\n  npu_ratio: ">= 50%"' in text

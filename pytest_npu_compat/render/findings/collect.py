@@ -40,7 +40,7 @@ def find(reports: Sequence[Report], excerpts: Mapping[Wanted, Excerpt] | None = 
             "tvm": Verbatim(tool.tvm),
             "rules": Verbatim(tool.rules),
         },
-        targets=names(f"{report.target.name}:{report.target.variant}" for report in reports),
+        targets=names(report.target.label for report in reports),
         models=models,
         key=key_findings(models, causes, comparison),
         breakdowns=tuple(

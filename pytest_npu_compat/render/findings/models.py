@@ -39,8 +39,7 @@ def labels(reports: Sequence[Report]) -> list[Verbatim]:
     ]
     if len(targets) > 1:
         shown = [
-            f"{name}[{report.target.name}:{report.target.variant}]"
-            for name, report in zip(shown, reports, strict=True)
+            f"{name}[{report.target.label}]" for name, report in zip(shown, reports, strict=True)
         ]
     seen: Counter[str] = Counter()
     unique = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_npu_compat.model.program import Call, Program, Ref
-from pytest_npu_compat.target.base import Hazard, Pattern
+from pytest_npu_compat.target.base import Form, Hazard, Pattern
 from pytest_npu_compat.target.constraint import Violation
 from pytest_npu_compat.target.cost import OnChip, PassCost, Step
 from pytest_npu_compat.target.ethos_n78.hazards import CYCLIC
@@ -49,6 +49,11 @@ class EthosN78:
     def cyclic_hazard(self) -> Hazard:
         """What the real stack does with partitions that need each other's results."""
         return CYCLIC("partitions in a cycle")
+
+    @property
+    def form(self) -> Form:
+        """The form of a model that its patterns and rules are about."""
+        return "integer_form"
 
     def patterns(self) -> Sequence[Pattern]:
         """Patterns in the order in which they are tried."""
