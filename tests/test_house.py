@@ -17,7 +17,9 @@ from pytest_npu_compat import cli
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.baseline import baseline_text
 from pytest_npu_compat.gate.loading import load_gate
+from pytest_npu_compat.gate.profile_file import load_profile
 from pytest_npu_compat.render.gate_reference import gate_reference_page
+from pytest_npu_compat.render.profile_reference import profile_reference_page
 from pytest_npu_compat.render.rules import explain, supported_operators_page
 from pytest_npu_compat.run import analyze
 
@@ -52,6 +54,8 @@ def test_generated_pages_are_current() -> None:
     assert page == supported_operators_page()
     reference = (ROOT / "docs" / "gate-file.md").read_text(encoding="utf-8")
     assert reference == gate_reference_page()
+    profile = (ROOT / "docs" / "profile-file.md").read_text(encoding="utf-8")
+    assert profile == profile_reference_page()
     metrics = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)`", metrics, re.MULTILINE) == list(METRICS)
 
@@ -151,12 +155,14 @@ def test_documented_make_targets_exist() -> None:
 @pytest.mark.parametrize(("where", "block"), blocks("yaml"), ids=[w for w, _ in blocks("yaml")])
 def test_documented_gate_file_is_valid(where: str, block: str, tmp_path: Path) -> None:
     """Fragments are completed to a gate file; models are empty files, for loading does not read them."""
-    gate = {
-        "version": 1,
-        "thresholds": {"qdq_pairs": 0},
-        "models": ["m.onnx"],
-        **yaml.safe_load(block),
-    }
+    documented = yaml.safe_load(block)
+    if "operators" in documented:
+        profile = tmp_path / "profile.yaml"
+        profile.write_text(block, encoding="utf-8")
+        assert load_profile(profile).operators, where
+        return
+    gate = {"version": 1, "thresholds": {"qdq_pairs": 0}, "models": ["m.onnx"], **documented}
+    shutil.copytree(ROOT / "examples" / "own_npu" / "targets", tmp_path / "targets")
     for entry in gate["models"]:
         name = entry if isinstance(entry, str) else entry["path"]
         path = tmp_path / name.replace("*", "x")
@@ -177,7 +183,7 @@ def test_examples_behave_as_documented() -> None:
     demo = [sys.executable, str(ROOT / "examples" / "demo.py")]
     run = subprocess.run(demo, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-3000:]
-    assert "5 models pass the gate, 5 fail it on purpose" in run.stdout
+    assert "7 models pass the gate, 6 fail it on purpose" in run.stdout
 
 
 def test_example_models_are_built_from_code(tmp_path: Path) -> None:

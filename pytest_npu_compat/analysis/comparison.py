@@ -121,7 +121,10 @@ class Comparison:
         """What changed although the model file did not; None if the file changed."""
         if not self.head.model.sha256 or self.head.model.sha256 != self.base.model.sha256:
             return None
-        causes = (("gate file", self.setting_changes), ("tool", self.tool_changes))
+        tool = self.tool_changes
+        # A profile's rules change with the file that declares them, not with this package.
+        which = "target" if [part[0] for part in tool] == ["rules"] else "tool"
+        causes = (("gate file", self.setting_changes), (which, tool))
         texts = [f"the {what} changed: {_listed(changes)}" for what, changes in causes if changes]
         defect = "all versions are the same, so this is a defect of pytest-npu-compat"
         return "; ".join(texts) or defect

@@ -85,6 +85,7 @@ class _Reader:
     def run(self) -> Profile:
         """Reads every rule, those that only the defaults are about included."""
         self._rule("", {}, ("defaults",))
+        self._check_default_attributes()
         operators = tuple(
             (kind, self._rules(kind, value)) for kind, value in self.value["operators"].items()
         )
@@ -101,9 +102,20 @@ class _Reader:
             raise self.tree.error(where, f"{kind} has no form that fits.", "Leave it out.")
         return tuple(self._rule(kind, form, (*where, i)) for i, form in enumerate(value))
 
+    def _check_default_attributes(self) -> None:
+        """A default that no operator has would never be looked at."""
+        known = {
+            name for kind in self.value["operators"] for name in self._attributes_of(kind) or ()
+        }
+        for name in self.defaults.get("attributes", {}):
+            if name not in known:
+                place = ("defaults", "attributes", name)
+                message = f"No operator of this profile has an attribute {name!r}."
+                raise self.tree.error(place, message, nearest(name, sorted(known)), key=True)
+
     def _check_kind(self, kind: str, where: tuple[Any, ...]) -> None:
         """An operator set of one's own can hold anything; ONNX's does not."""
-        from pytest_npu_compat.model.onnx_file import operator_kinds
+        from pytest_npu_compat.model.onnx_operators import operator_kinds
 
         known = [*operator_kinds(), *_OWN_KINDS]
         if "." not in kind and kind not in known:
@@ -112,8 +124,9 @@ class _Reader:
 
     def _rule(self, kind: str, own: dict[str, Any], where: tuple[Any, ...]) -> OperatorRule:
         conditions = []
-        for name in PROPERTIES:
+        for name, known_property in PROPERTIES.items():
             if own.get(name) is not None:
+                self._check_has(kind, known_property.attribute, (*where, name))
                 conditions.append((name, self._condition(own[name], (*where, name))))
             elif name not in own and self.defaults.get(name) is not None:
                 place = ("defaults", name)
@@ -121,23 +134,30 @@ class _Reader:
         attributes = {
             name: self._condition(value, ("defaults", "attributes", name))
             for name, value in self.defaults.get("attributes", {}).items()
-            if not kind or name in self._attributes_of(kind)
+            if not kind or name in (self._attributes_of(kind) or ())
         }
         for name, value in own.get("attributes", {}).items():
             place = (*where, "attributes", name)
             known = self._attributes_of(kind)
-            if known and name not in known:
+            if known is not None and name not in known:
                 message = f"{kind} has no attribute {name!r}."
                 raise self.tree.error(place, message, nearest(name, known), key=True)
             attributes[name] = self._condition(value, place)
         remedy = own.get("remedy") or self.defaults.get("remedy") or ""
         return OperatorRule(tuple(conditions), tuple(attributes.items()), remedy.strip())
 
-    def _attributes_of(self, kind: str) -> Sequence[str]:
-        """Names of an operator's attributes; nothing for an operator set of one's own."""
-        from pytest_npu_compat.model.onnx_file import attribute_names
+    def _check_has(self, kind: str, attribute: str, where: tuple[Any, ...]) -> None:
+        """A condition on what an operator never has would hold for every one of them."""
+        known = self._attributes_of(kind)
+        if attribute and known is not None and attribute not in known:
+            message = f"{kind} has no {where[-1]}: ONNX gives it no attribute {attribute!r}."
+            raise self.tree.error(where, message, "Leave it out.", key=True)
 
-        return attribute_names(kind)
+    def _attributes_of(self, kind: str) -> Sequence[str] | None:
+        """Names of an operator's attributes; None for an operator set of one's own."""
+        from pytest_npu_compat.model.onnx_operators import attribute_names
+
+        return None if "." in kind or kind in _OWN_KINDS else attribute_names(kind)
 
     def _condition(self, value: Any, where: tuple[Any, ...]) -> Condition:
         try:

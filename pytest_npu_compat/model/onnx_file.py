@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +12,14 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import helper, numpy_helper, shape_inference
+from onnx import helper, numpy_helper
 
 from pytest_npu_compat.model.errors import ModelError
-from pytest_npu_compat.model.folding import fold
 from pytest_npu_compat.model.graph import Constant, Graph, Node, TensorType
+from pytest_npu_compat.model.onnx_operators import plain_attributes
+from pytest_npu_compat.model.onnx_types import QUANTIZATION_KINDS, dtype_name, infer_types, one_line
 
-__all__ = ["ModelFile", "attribute_names", "default_attributes", "operator_kinds", "read"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["ModelFile", "read"]
 
 SMALL_ELEMENTS = 65_536
 """Quantization parameters up to this many elements are decoded: the scales of the widest layer."""
@@ -34,12 +32,7 @@ MAX_FILE_BYTES = 2**31 - 1
 
 MAX_NODES = 200_000
 
-MAX_ROUNDS = 64
-"""Rounds of folding and shape inference; each resolves at least one reshape."""
-
 LFS_PREFIX = b"version https://git-lfs.github.com/spec/"
-
-_QUANTIZATION_KINDS = {"QuantizeLinear", "DequantizeLinear"}
 
 
 @dataclass(frozen=True)
@@ -174,7 +167,7 @@ def _inline_functions(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     except Exception as error:
         raise ModelError(
             "invalid-model",
-            f"The functions defined in {path.name} cannot be inlined: {_one_line(error)}",
+            f"The functions defined in {path.name} cannot be inlined: {one_line(error)}",
             "Export the model without local functions.",
         ) from error
 
@@ -245,7 +238,7 @@ def _needed_values(graph: onnx.GraphProto) -> set[str]:
     """Names of constants whose elements a rule may need whatever their size: Q/DQ parameters."""
     needed: set[str] = set()
     for node in graph.node:
-        if node.op_type in _QUANTIZATION_KINDS:
+        if node.op_type in QUANTIZATION_KINDS:
             needed.update(node.input[1:3])
         elif node.op_type.startswith(("QLinear", "QGemm")):
             needed.update(node.input)
@@ -264,7 +257,7 @@ def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
     nodes = _unique_names([_node(n) for n in graph.node if not _is_constant(n)])
     inputs = tuple(info.name for info in graph.input if info.name not in constants)
     _check_structure(nodes, set(inputs) | set(constants), graph, path)
-    types, folded = _infer_types(model, nodes, constants)
+    types, folded = infer_types(model, nodes, constants)
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     return Graph(
         inputs=inputs,
@@ -276,55 +269,8 @@ def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
     )
 
 
-_PLAIN = {
-    getattr(onnx.AttributeProto, name)
-    for name in ("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS")
-}
-"""Attribute types that `Node` has; graphs, tensors and types are left out."""
-
-
-def default_attributes(kind: str, opset: int) -> dict[str, Any]:
-    """What ONNX says an operator's attributes are where a node does not give them.
-
-    Args:
-        kind: Type of an operator of ONNX's own operator set.
-        opset: Version of the operator set.
-
-    Returns:
-        Attribute name -> value as in `Node.attributes`; nothing for an operator that does not exist.
-    """
-    try:
-        schema = onnx.defs.get_schema(kind, opset)
-    except onnx.defs.SchemaError:
-        return {}
-    defaults = (attribute.default_value for attribute in schema.attributes.values())
-    return {proto.name: _attribute(proto) for proto in defaults if proto.type in _PLAIN}
-
-
-def operator_kinds() -> tuple[str, ...]:
-    """Types of all operators in ONNX's own operator set, whatever their version."""
-    schemas = onnx.defs.get_all_schemas_with_history()  # models may use operators of the past
-    return tuple(sorted({schema.name for schema in schemas if not schema.domain}))
-
-
-def attribute_names(kind: str) -> tuple[str, ...]:
-    """Names of the attributes of one of ONNX's own operators, in any version of it."""
-    schemas = onnx.defs.get_all_schemas_with_history()
-    names = {name for s in schemas if s.name == kind and not s.domain for name in s.attributes}
-    return tuple(sorted(names))
-
-
-def _attribute(proto: onnx.AttributeProto) -> Any:
-    value = helper.get_attribute_value(proto)
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in value)
-
-
 def _node(node: onnx.NodeProto) -> Node:
-    attributes = {proto.name: _attribute(proto) for proto in node.attribute if proto.type in _PLAIN}
+    attributes = plain_attributes(node.attribute)
     captured = [name for name in _captured(node) if name not in node.input]
     outputs = tuple(node.output)
     name = node.name or next((output for output in outputs if output), node.op_type)
@@ -364,7 +310,7 @@ def _unique_names(nodes: list[Node]) -> tuple[Node, ...]:
 
 def _constant(tensor: onnx.TensorProto, path: Path, *, needed: bool) -> Constant:
     shape = tuple(tensor.dims)
-    dtype = _dtype(tensor.data_type)
+    dtype = dtype_name(tensor.data_type)
     type_ = TensorType(shape, dtype)
     elements = type_.elements or 0
     wanted = elements <= (SMALL_ELEMENTS if needed else FEW_ELEMENTS)
@@ -383,7 +329,7 @@ def _constant(tensor: onnx.TensorProto, path: Path, *, needed: bool) -> Constant
     except (ValueError, TypeError, OSError, onnx.checker.ValidationError) as error:
         raise ModelError(
             "invalid-model",
-            f"Constant {tensor.name!r} of {path.name} is damaged: {_one_line(error)}",
+            f"Constant {tensor.name!r} of {path.name} is damaged: {one_line(error)}",
             "Export the model again.",
         ) from error
 
@@ -399,15 +345,6 @@ def _constant_node(node: onnx.NodeProto, path: Path, *, needed: bool) -> Constan
             values = np.asarray(helper.get_attribute_value(attribute), dtype=np.int64)
             return Constant(TensorType(values.shape, "int64"), values)
     return Constant(TensorType(None, "unknown"), None)
-
-
-def _dtype(data_type: int) -> str:
-    """NumPy's name of an ONNX element type (ONNX calls float32 ``FLOAT``)."""
-    names: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
-    try:
-        return names.get(data_type) or str(onnx.TensorProto.DataType.Name(data_type)).lower()
-    except ValueError:
-        return "unknown"
 
 
 def _check_structure(
@@ -438,113 +375,3 @@ def _check_structure(
                 f"Nothing produces the output {info.name!r} of {path.name}.",
                 "The file is damaged; export it again.",
             )
-
-
-def _infer_types(
-    model: onnx.ModelProto, nodes: Sequence[Node], constants: Mapping[str, Constant]
-) -> tuple[dict[str, TensorType], dict[str, Constant]]:
-    """Types of all tensors, and values of those that follow from shapes and small constants.
-
-    ONNX's shape inference runs on a copy without weights. What follows from the shapes it finds is
-    folded and written into the copy, which lets it find more: its own data propagation stops at some
-    operators of some opsets.
-    """
-    graph = _without_weights(model, constants)
-    values = {name: c.values for name, c in constants.items() if c.values is not None}
-    folded: dict[str, Constant] = {}
-    for _ in range(MAX_ROUNDS):
-        types = _infer_once(model, graph)
-        new = _fold_round(nodes, types, values)
-        useful = any(not _is_known(types.get(o)) for node in nodes for o in node.outputs if o)
-        for name, value in new.items():
-            values[name] = value
-            folded[name] = Constant(TensorType(value.shape, str(value.dtype)), value)
-        if not new or not useful:
-            break
-        kept = [node for node in graph.node if not node.output or node.output[0] not in folded]
-        del graph.node[:]
-        graph.node.extend(kept)
-        graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in new.items())
-    types.update((name, constant.type) for name, constant in folded.items())
-    return types, folded
-
-
-def _is_known(type_: TensorType | None) -> bool:
-    return type_ is not None and type_.static_shape is not None
-
-
-def _fold_round(
-    nodes: Sequence[Node], types: Mapping[str, TensorType], values: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Values of first outputs that can be computed from what is known now."""
-    known = dict(values)
-    new: dict[str, Any] = {}
-    for node in nodes:
-        if len(node.outputs) != 1 or node.outputs[0] in known or node.domain:
-            continue
-        value = None
-        if node.kind in ("Shape", "Size"):
-            type_ = types.get(node.inputs[0])
-            shape = None if type_ is None else type_.static_shape
-            if shape is not None and not {"start", "end"} & node.attributes.keys():
-                value = np.array(shape if node.kind == "Shape" else np.prod(shape), dtype=np.int64)
-        elif node.inputs and all(not name or name in known for name in node.inputs):
-            value = fold(node, [known.get(name) for name in node.inputs])
-        if value is not None:
-            known[node.outputs[0]] = new[node.outputs[0]] = value
-    return new
-
-
-def _without_weights(model: onnx.ModelProto, constants: Mapping[str, Constant]) -> onnx.GraphProto:
-    graph = onnx.GraphProto()
-    graph.name = model.graph.name or "model"
-    graph.node.extend(model.graph.node)
-    for node in graph.node:
-        # ONNX Runtime's own Q/DQ operators are ONNX's, but shape inference does not know them.
-        if node.op_type in _QUANTIZATION_KINDS:
-            node.domain = ""
-    graph.input.extend(model.graph.input)
-    graph.output.extend(model.graph.output)
-    graph.value_info.extend(model.graph.value_info)
-    declared = {info.name for info in model.graph.input}
-    for tensor in model.graph.initializer:
-        if constants[tensor.name].values is not None:
-            graph.initializer.append(tensor)
-        elif tensor.name not in declared:
-            graph.input.append(
-                helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-            )
-    return graph
-
-
-def _infer_once(model: onnx.ModelProto, graph: onnx.GraphProto) -> dict[str, TensorType]:
-    light = onnx.ModelProto()
-    light.ir_version = model.ir_version
-    light.opset_import.extend(model.opset_import)
-    light.graph.CopyFrom(graph)
-    try:
-        inferred = shape_inference.infer_shapes(light, data_prop=True).graph
-    except MemoryError:
-        raise  # without types, the placement would be another one
-    except Exception as error:  # noqa: BLE001 - the C++ code raises several unrelated types
-        logger.warning("shape inference failed: %s", _one_line(error))
-        inferred = graph
-    types: dict[str, TensorType] = {}
-    for info in (*inferred.value_info, *inferred.input, *inferred.output):
-        if info.type.HasField("tensor_type") and not _is_known(types.get(info.name)):
-            tensor_type = info.type.tensor_type
-            shape = (
-                tuple(
-                    dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
-                    for dim in tensor_type.shape.dim
-                )
-                if tensor_type.HasField("shape")
-                else None
-            )
-            types[info.name] = TensorType(shape, _dtype(tensor_type.elem_type))
-    return types
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text[:300] or type(error).__name__

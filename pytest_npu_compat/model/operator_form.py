@@ -12,7 +12,6 @@ from typing import Any
 
 from pytest_npu_compat.model.graph import Graph, Node, TensorType
 from pytest_npu_compat.model.lowering import Lowering, quantization_of
-from pytest_npu_compat.model.onnx_file import default_attributes
 from pytest_npu_compat.model.program import Form, Program, Ref
 from pytest_npu_compat.model.units import Unit
 
@@ -68,6 +67,8 @@ class _OperatorLowering(Lowering):
 
     def float_attrs(self, unit: Unit) -> dict[str, Any]:
         """Attributes of the node, ONNX's defaults included, and what arguments do not tell."""
+        from pytest_npu_compat.model.onnx_operators import default_attributes
+
         node, weights = unit.node, unit.operand(1)
         defaults = {} if node.domain else default_attributes(node.kind, self.graph.opset)
         return {

@@ -181,6 +181,11 @@ PINNED = replace(SAME, model=replace(SAME.model, inputs={"image": (1, 3, 8, 8)})
             "the gate file changed: target ethos-n78:4tops-4ple -> ethos-n78:1tops-2ple",
         ),
         (SAME, PINNED, "the gate file changed: shape of image default -> 1x3x8x8"),
+        (
+            SAME,
+            replace(SAME, tool=replace(SAME.tool, rules="profile b")),
+            "the target changed: rules rules-23.02 -> profile b",
+        ),
         (SAME, SAME, "all versions are the same, so this is a defect of pytest-npu-compat"),
         (SAME, replace(OTHER_TOOL, model=replace(SAME.model, sha256="1" * 64)), None),
         (
@@ -189,7 +194,7 @@ PINNED = replace(SAME, model=replace(SAME.model, inputs={"image": (1, 3, 8, 8)})
             None,
         ),
     ],
-    ids=["tool", "variant", "inputs", "nothing", "model", "no hash"],
+    ids=["tool", "variant", "inputs", "rules", "nothing", "model", "no hash"],
 )
 def test_cause(base: Report, head: Report, cause: str | None) -> None:
     assert compare(base, head).cause == cause

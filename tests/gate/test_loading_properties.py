@@ -24,6 +24,8 @@ VALID = """\
 version: 1
 targets:
   ethos-n78: {variant: 4tops-4ple, inline_non_compute_intensive_partitions: true}
+  small: {backend: ethos-n78, variant: 1tops-2ple}
+  acme: {profile: acme.yaml}
 baseline: npu-baseline.json
 limits: {timeout: 120 s, memory: 4 GB}
 thresholds: &all
@@ -40,12 +42,18 @@ models:
   - "*.onnx"
   - name: detector
     path: models/ü.onnx
-    targets: [ethos-n78]
+    targets: [ethos-n78, acme]
     inputs: {images: [1, 3, 416, 416]}
     quantization: assume-int8
     thresholds: *all
     waivers:
       - {check: qdq_pairs, until: 2027-01-31, reason: later}
+"""
+PROFILE = """\
+version: 1
+name: acme-npu
+rules: "1"
+operators: {Conv: {kernel: "1..7"}}
 """
 BASELINE = baseline_text({"x[ethos-n78]": report(op())})
 
@@ -78,6 +86,10 @@ FRAGMENTS = st.sampled_from(
         "**/*",
         "[!",
         "str: ",
+        "profile: ",
+        "profile: acme.yaml",
+        "profile: npu-compat.yaml",
+        "backend: ethos-n78",
     ]
 )
 
@@ -87,6 +99,7 @@ def gate_file(data: bytes, baseline: bytes = BASELINE.encode()) -> Iterator[Path
     with TemporaryDirectory() as directory:
         (Path(directory) / "x.onnx").touch()
         (Path(directory) / "npu-baseline.json").write_bytes(baseline)
+        (Path(directory) / "acme.yaml").write_text(PROFILE, encoding="utf-8")
         path = Path(directory) / "npu-compat.yaml"
         path.write_bytes(data)
         yield path
@@ -119,9 +132,9 @@ def check(data: bytes, baseline: bytes = BASELINE.encode()) -> None:
 def test_the_valid_file_is_valid() -> None:
     with gate_file(VALID.encode()) as path:
         assert [model.id for model in load_gate(path).models] == [
-            "a[ethos-n78]",
-            "x[ethos-n78]",
+            *(f"{model}[{target}]" for model in "ax" for target in ("ethos-n78", "small", "acme")),
             "detector[ethos-n78]",
+            "detector[acme]",
         ]
 
 

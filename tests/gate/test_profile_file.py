@@ -43,6 +43,14 @@ def written(directory: Path, text: str) -> Path:
     return path
 
 
+def profile_or_error(path: Path) -> object:
+    """The operators of a profile, or what is said of it."""
+    try:
+        return load_profile(path).operators
+    except GateError as error:
+        return error.message
+
+
 def test_profile(tmp_path: Path) -> None:
     dtypes = ("dtypes", Condition(one_of=("int8", "uint8")))
     batch = ("batch", Condition(one_of=(1,)))
@@ -116,7 +124,10 @@ def test_profile(tmp_path: Path) -> None:
         ("  Relu:", "  Rleu:", (13, 3), "ONNX has no operator 'Rleu'.", "'Relu'"),
         ("  Relu:", "  Relu: 3", (13, 9), "A mapping is expected here.", ""),
         ("  Relu:", "  Relu: []", (13, 9), "Relu has no form that fits.", "Leave it out."),
-        ("ceil_mode", "ceil", (14, 25), "MaxPool has no attribute 'ceil'.", "'ceil_mode'"),
+        ("ceil_mode", "ceil", (14, 26), "MaxPool has no attribute 'ceil'.", "'ceil_mode'"),
+        ("  Relu:", "  Relu: {kernel: 3}", (13, 10), "Relu has no kernel", "Leave it out."),
+        ("  Relu:", "  Relu: {attributes: {a: 3}}", (13, 23), "Relu has no attribute 'a'.", ""),
+        ("auto_pad", "auto_pda", (8, 16), "No operator of this profile", "'auto_pad'"),
         ('"1..7"', '"7..1"', (11, 16), "The lowest value is above", ""),
         ("kernel: [3", "kernal: [3", (12, 8), "Unknown key 'kernal'.", "'kernel'"),
         ("  Relu:", "  Conv:", (13, 3), "The key 'Conv' stands twice", "Keep one"),
@@ -161,10 +172,7 @@ def test_any_tree_is_a_profile_or_an_error(tree: Any) -> None:
     for value in (tree, {**base, "operators": tree}, {**base, "defaults": tree}):
         with TemporaryDirectory() as directory:
             path = written(Path(directory), yaml.safe_dump(value))
-            try:
-                assert load_profile(path).operators
-            except GateError as error:
-                assert error.message
+            assert profile_or_error(path)
 
 
 @given(st.integers(0, len(VALID) - 1), st.text(max_size=3), st.integers(0, 4))
@@ -174,10 +182,7 @@ def test_mutated_profile_is_a_profile_or_an_error(at: int, inserted: str, remove
     with TemporaryDirectory() as directory:
         path = Path(directory) / "acme.yaml"
         path.write_bytes(text.encode(errors="surrogatepass"))
-        try:
-            assert load_profile(path).operators
-        except GateError as error:
-            assert error.message
+        assert profile_or_error(path)
 
 
 def test_schema_accepts_what_the_loader_takes_and_refuses_what_it_does_not() -> None:

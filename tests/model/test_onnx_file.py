@@ -172,3 +172,28 @@ def test_unknown_operator_does_not_sink_the_model(tmp_path: Path) -> None:
     ]
     kinds = [n.kind for n in onnx_file.read(write(tmp_path / "m.onnx", nodes)).graph.nodes]
     assert kinds == ["Relu", "Mystery"]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "dtype", "shape"),
+    [
+        ("value_float", 0.5, "float32", ()),
+        ("value_floats", [0.5, 1.5], "float32", (2,)),
+        ("value_int", 3, "int64", ()),
+        ("value_ints", [3, 4], "int64", (2,)),
+        ("value_string", "text", "unknown", None),
+    ],
+)
+def test_constant_that_is_a_plain_attribute(
+    tmp_path: Path, attribute: str, value: object, dtype: str, shape: tuple[int, ...] | None
+) -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["c"], **{attribute: value}),
+        helper.make_node("Mystery", ["x", "c"], ["y"], domain="com.example"),
+    ]
+    constant = onnx_file.read(write(tmp_path / "m.onnx", nodes)).graph.constants["c"]
+    assert (constant.type.dtype, constant.type.shape) == (dtype, shape)
+    if shape is None:
+        assert constant.values is None
+    else:
+        assert np.array_equal(constant.values, np.array(value, dtype))

@@ -93,9 +93,8 @@ def test_list_is_any_of_its_values(allowed: list[Any], value: Any) -> None:
 def test_anything_is_a_condition_or_an_error(value: Any) -> None:
     try:
         condition = parse_condition(value)
-    except ConditionError as error:
-        assert str(error)
-    else:
-        assert condition.text
-        data = json.loads(json.dumps(asdict(condition)))
-        assert Condition(**{**data, "one_of": tuple(data["one_of"])}) == condition
+    except ConditionError:
+        return
+    assert condition.text
+    data = json.loads(json.dumps(asdict(condition)))
+    assert Condition(**{**data, "one_of": tuple(data["one_of"])}) == condition

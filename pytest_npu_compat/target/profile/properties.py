@@ -72,6 +72,8 @@ class Property:
         remedy: What users can do if it is not what the NPU wants.
         read: Its values; no value at all if operators of this type do not have it.
         demand: Of a property that is true or false, what is demanded of it in either case.
+        attribute: ONNX attribute without which an operator type has no such property; empty if it does
+            not depend on one.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Property:
     remedy: str
     read: Callable[[Subject], Values]
     demand: Mapping[bool, str] = field(default_factory=dict, hash=False)
+    attribute: str = ""
 
     def message(self, condition: Condition) -> str:
         """A condition as a sentence without its full stop, to which the NPU's name can be added."""
@@ -91,11 +94,13 @@ _FOUND: dict[str, Property] = {}
 
 
 def _property(
-    remedy: str, demand: Mapping[bool, str] | None = None
+    remedy: str, demand: Mapping[bool, str] | None = None, attribute: str = ""
 ) -> Callable[[Callable[[Subject], Values]], Callable[[Subject], Values]]:
     def decorate(read: Callable[[Subject], Values]) -> Callable[[Subject], Values]:
         definition = " ".join((inspect.getdoc(read) or "").split())
-        _FOUND[read.__name__] = Property(read.__name__, definition, remedy, read, demand or {})
+        _FOUND[read.__name__] = Property(
+            read.__name__, definition, remedy, read, demand or {}, attribute
+        )
         return read
 
     return decorate
@@ -168,7 +173,7 @@ def spatial(subject: Subject) -> Values:
     return [None] if shape is None else list(shape[2:])
 
 
-@_property("Use another kernel, or several operators with smaller ones.")
+@_property("Use another kernel, or several operators with smaller ones.", attribute="kernel_shape")
 def kernel(subject: Subject) -> Values:
     """Each dimension of the kernel."""
     given = subject.numbers("kernel_shape")
@@ -178,25 +183,25 @@ def kernel(subject: Subject) -> Values:
     return [] if weights is None else list(weights[2:])
 
 
-@_property("Use another stride.")
+@_property("Use another stride.", attribute="strides")
 def strides(subject: Subject) -> Values:
     """Each stride; 1 where the node gives none."""
     return subject.numbers("strides") or _ones(subject)
 
 
-@_property("Use another dilation.")
+@_property("Use another dilation.", attribute="dilations")
 def dilations(subject: Subject) -> Values:
     """Each dilation; 1 where the node gives none."""
     return subject.numbers("dilations") or _ones(subject)
 
 
-@_property("Use another padding, or a Pad before the operator.")
+@_property("Use another padding, or a Pad before the operator.", attribute="pads")
 def pads(subject: Subject) -> Values:
     """Padding at each edge; 0 where the node gives none."""
     return subject.numbers("pads") or [0 for _ in _ones(subject)]
 
 
-@_property("Use another number of groups.")
+@_property("Use another number of groups.", attribute="group")
 def group(subject: Subject) -> Values:
     """Number of groups, ``depthwise`` if every input channel is a group of its own."""
     value = subject.call.attrs.get("group")
