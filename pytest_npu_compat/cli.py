@@ -83,6 +83,15 @@ def _check(commands: Any) -> None:
     check.add_argument("--strict-waivers", action="store_true", help="fail unused waivers")
     check.add_argument("--baseline", metavar="FILE", help="instead of those of the gate files")
     check.add_argument("--update-baseline", action="store_true", help="write it, compare nothing")
+    check.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        default=".npu_compat_cache",
+        help="where results of earlier runs are kept (default: %(default)s)",
+    )
+    check.add_argument(
+        "--no-cache", action="store_true", help="analyze every model again, and keep nothing"
+    )
     _add_outputs(check)
 
 

@@ -10,8 +10,7 @@ import dataclasses
 import difflib
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +30,9 @@ if TYPE_CHECKING:
     from pytest_npu_compat.gate.evaluation import CheckResult
     from pytest_npu_compat.gate.loading import Check, ModelChecks
     from pytest_npu_compat.gate.outcome import Outcome
-    from pytest_npu_compat.run import AnalysisRequest
-    from pytest_npu_compat.run.cache import Cache
+    from pytest_npu_compat.run.analyses import Analyses
 
-__all__ = ["Analyses", "CheckItem", "GateYaml", "NpuCompatWarning", "relative"]
+__all__ = ["CheckItem", "GateYaml", "NpuCompatWarning", "analyses", "relative"]
 
 
 class NpuCompatWarning(UserWarning):
@@ -53,51 +51,19 @@ class CheckFailedError(Exception):
         self.outcome = outcome
 
 
-@dataclass
-class Analyses:
-    """The analyses of a run: each model is judged once for each target.
-
-    Attributes:
-        cache_directory: Makes and names the directory for results of earlier runs; None for none.
-        reports: What has been analyzed in this process so far.
-        recalled: What of it came from an earlier run.
-    """
-
-    cache_directory: Callable[[], Path] | None = None
-    reports: dict[AnalysisRequest, Report] = field(default_factory=dict)
-    recalled: set[AnalysisRequest] = field(default_factory=set)
-
-    def get(self, request: AnalysisRequest) -> Report:
-        """The report of a request, analyzed when it is first asked for."""
-        if request not in self.reports:
-            self.reports[request] = self._recall(request) or self._analyze(request)
-        return self.reports[request]
-
-    @functools.cached_property
-    def _cache(self) -> Cache | None:
-        from pytest_npu_compat.run.cache import Cache
-
-        try:
-            return Cache(self.cache_directory()) if self.cache_directory else None
-        except OSError:  # a directory that is read only is no reason to fail
-            return None
-
-    def _recall(self, request: AnalysisRequest) -> Report | None:
-        report = self._cache.recall(request) if self._cache else None
-        if report is not None:
-            self.recalled.add(request)
-        return report
-
-    def _analyze(self, request: AnalysisRequest) -> Report:
-        from pytest_npu_compat.run import analyze
-
-        report = analyze(request)
-        if self._cache:
-            self._cache.keep(request, report)
-        return report
+_ANALYSES: pytest.StashKey[Analyses] = pytest.StashKey()
 
 
-ANALYSES: pytest.StashKey[Analyses] = pytest.StashKey()
+def analyses(config: pytest.Config) -> Analyses:
+    """The analyses of this process; pytest's `--cache-clear` empties what earlier runs have kept."""
+    from pytest_npu_compat.run.analyses import Analyses
+
+    if _ANALYSES not in config.stash:
+        # There is no cache with `-p no:cacheprovider`.
+        cache = None if config.getoption("--npu-no-cache") else getattr(config, "cache", None)
+        directory = None if cache is None else lambda: Path(cache.mkdir("npu-compat"))
+        config.stash[_ANALYSES] = Analyses(directory)
+    return config.stash[_ANALYSES]
 
 
 class GateYaml(pytest.File):
@@ -163,7 +129,7 @@ class ModelCollector(pytest.Collector):
     @functools.cached_property
     def report(self) -> Report:
         """The report of the model."""
-        return self.config.stash[ANALYSES].get(self.checks.request)
+        return analyses(self.config).get(self.checks.request)
 
     @functools.cached_property
     def comparison(self) -> Comparison | None:
@@ -261,7 +227,7 @@ class CheckItem(pytest.Item):
     @property
     def recalled(self) -> bool:
         """Whether the analysis is that of an earlier run."""
-        return self.checks.request in self.config.stash[ANALYSES].recalled
+        return self.checks.request in analyses(self.config).recalled
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """Line of the threshold in the gate file, counted from 0."""

@@ -6,7 +6,7 @@ They serve models that are exported inside a test; models in files are better ju
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,24 @@ from pytest_npu_compat.gate.evaluation import evaluate
 from pytest_npu_compat.gate.targets import target_request
 from pytest_npu_compat.gate.threshold import ThresholdError, parse_threshold
 from pytest_npu_compat.render.text import explain_failure
-from pytest_npu_compat.run.request import AnalysisRequest
+from pytest_npu_compat.run import AnalysisRequest, analyze
 
 __all__ = ["NpuCompat", "judge_marker"]
 
 
 class NpuCompat:
-    """Analyzes models and judges reports. Reports of the same file are made once for each test.
+    """Analyzes models and judges reports.
 
     Args:
         directory: What relative paths are relative to.
+        analyze: Makes or recalls reports.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, analyze: Callable[[AnalysisRequest], Report] = analyze
+    ) -> None:
         self.directory = directory
+        self._analyze = analyze
 
     def analyze(
         self,
@@ -61,8 +65,6 @@ class NpuCompat:
             ValueError: There is no such `quantization`, or the profile has variants.
             GateError: The profile is not valid.
         """
-        from pytest_npu_compat.run import analyze
-
         base = target_request(target, variant, self.directory)
         shapes = tuple((name, tuple(shape)) for name, shape in (inputs or {}).items())
 
@@ -79,12 +81,12 @@ class NpuCompat:
 
         if isinstance(model, (str, Path)):
             shown = Path(model)
-            return analyze(request(self.directory / model, shown.stem, shown.as_posix()))
+            return self._analyze(request(self.directory / model, shown.stem, shown.as_posix()))
         name = str(getattr(getattr(model, "graph", None), "name", "")) or "model"
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "model.onnx"
             path.write_bytes(model.SerializeToString())
-            return analyze(request(path, name, f"{name}.onnx"))
+            return self._analyze(request(path, name, f"{name}.onnx"))
 
     def check(self, report: Report, **thresholds: Any) -> None:
         """Judges a report; fails the test with the text a gate would give.
@@ -114,8 +116,15 @@ def _threshold(name: str, raw: Any) -> Any:
         raise ValueError(f"{name}: {error.message} {error.hint}".strip()) from error
 
 
-def judge_marker(item: pytest.Item, marker: pytest.Mark) -> None:
+def judge_marker(
+    item: pytest.Item, marker: pytest.Mark, analyze: Callable[[AnalysisRequest], Report] = analyze
+) -> None:
     """Judges the model that ``@pytest.mark.npu_compat(model=…, npu_ratio=…)`` names.
+
+    Args:
+        item: The marked test.
+        marker: The marker.
+        analyze: Makes or recalls reports.
 
     Raises:
         ValueError: The marker names no model or no threshold.
@@ -123,7 +132,7 @@ def judge_marker(item: pytest.Item, marker: pytest.Mark) -> None:
     arguments = dict(marker.kwargs)
     if marker.args or "model" not in arguments:
         raise ValueError("npu_compat takes keywords: model=… and thresholds by metric")
-    subject = NpuCompat(item.path.parent)
+    subject = NpuCompat(item.path.parent, analyze)
     names = ("target", "variant", "inputs", "quantization")
     settings = {name: arguments.pop(name) for name in names if name in arguments}
     model = arguments.pop("model")

@@ -7,7 +7,7 @@ is found.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -100,27 +100,28 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def npu_compat(request: pytest.FixtureRequest) -> NpuCompat:
     """Analyzes models (`npu_compat.analyze`) and judges them (`npu_compat.check`)."""
+    from pytest_npu_compat.collection import analyses
     from pytest_npu_compat.fixture import NpuCompat
 
-    return NpuCompat(request.path.parent)
+    return NpuCompat(request.path.parent, analyses(request.config).analyze)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Judges the models that a test's markers name."""
     for marker in item.iter_markers("npu_compat"):
+        from pytest_npu_compat.collection import analyses
         from pytest_npu_compat.fixture import judge_marker
 
-        judge_marker(item, marker)
+        judge_marker(item, marker, analyses(item.config).analyze)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Gate files become collectors."""
     if not any(file_path.match(pattern) for pattern in gate_patterns(parent.config)):
         return None
-    from pytest_npu_compat.collection import ANALYSES, Analyses, GateYaml
+    from pytest_npu_compat.collection import GateYaml
 
-    parent.config.stash.setdefault(ANALYSES, Analyses(_cache_directory(parent.config)))
     selection = parent.config.stash.get(SELECTION, None)
     asked = selection.asked(file_path) if selection else {}
     options = parent.config.stash[_OPTIONS]
@@ -131,14 +132,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         baseline=options.baseline,
         updating=options.updating,
     )
-
-
-def _cache_directory(config: pytest.Config) -> Callable[[], Path] | None:
-    """What makes the directory for results of earlier runs; pytest's `--cache-clear` empties it."""
-    cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
-    if cache is None or config.getoption("--npu-no-cache"):
-        return None
-    return lambda: Path(cache.mkdir("npu-compat"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from pytest_npu_compat.analysis.comparison import compare
@@ -19,7 +20,8 @@ from pytest_npu_compat.gate.waiver import today
 from pytest_npu_compat.render import outcomes
 from pytest_npu_compat.render.outputs import finish
 from pytest_npu_compat.render.terminal import run_lines
-from pytest_npu_compat.run import analyze
+from pytest_npu_compat.run.analyses import Analyses
+from pytest_npu_compat.run.cache import own_directory
 from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
 from pytest_npu_compat.run_record import Record
 
@@ -49,11 +51,16 @@ def run(arguments: argparse.Namespace) -> int:
     files = [file for path in arguments.gates or ["."] for file in find_gates(Path(path))]
     if not files:
         raise UsageError("no gate file here; write npu-compat.yaml, or let `npu-compat init` do it")
+    directory = Path(arguments.cache_dir)
+    analyses = Analyses(None if arguments.no_cache else partial(own_directory, directory))
     record = Record(options)
     read = list(_read(files, record))
     for file, gate in read:
         for model in progress(gate.models, len(gate.models)):
-            _judge(record, file, gate, model)
+            _judge(record, analyses, file, gate, model)
+    if analyses.recalled:
+        share = f"{len(analyses.recalled)} of {len(analyses.reports)}"
+        print(f"{share} analyses from cache (--no-cache makes them again)")
     whole = not arguments.gates and len(read) == len(files)
     return conclude(record.close(whole=whole), options)
 
@@ -109,7 +116,7 @@ def _broken(file: Path, error: GateError) -> Note:
     return Note("gate-error", "error", text, file.as_posix(), error.position.line)
 
 
-def _judge(record: Record, file: Path, gate: Gate, model: ModelChecks) -> None:
+def _judge(record: Record, analyses: Analyses, file: Path, gate: Gate, model: ModelChecks) -> None:
     """Analyzes a model, unless all its checks are switched off, and judges it."""
     shown = file.as_posix()
     asked = [check for check in model.checks if check.threshold.severity != "off"]
@@ -117,7 +124,7 @@ def _judge(record: Record, file: Path, gate: Gate, model: ModelChecks) -> None:
         record.add(outcomes.switched_off(shown, model, switched_off), file)
     if not asked:
         return
-    report = analyze(model.request)
+    report = analyses.get(model.request)
     accepted = None if record.options.updating else gate.accepted.get(model.id)
     comparison = compare(accepted, report) if accepted is not None else None
     for one in asked:

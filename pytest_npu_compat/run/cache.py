@@ -20,7 +20,7 @@ from pathlib import Path
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.run.request import AnalysisRequest
 
-__all__ = ["Cache"]
+__all__ = ["Cache", "own_directory"]
 
 MAX_BYTES = 200 * 10**6
 
@@ -31,6 +31,9 @@ CHUNK_BYTES = 1 << 20
 
 EXTERNAL_DATA = b"location"
 """Key under which an ONNX tensor names the file that holds its data; no such tensor lacks it."""
+
+CACHE_SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55"
+"""First line of a CACHEDIR.TAG, see https://bford.info/cachedir/."""
 
 DISTRIBUTIONS = ("pytest-npu-compat", "apache-tvm", "onnx", "numpy", "protobuf")
 
@@ -119,6 +122,8 @@ class Cache:
         """Removes what was used least recently, leftovers of killed processes included."""
         entries = []
         for path in self._directory.iterdir():
+            if path.suffix not in (".json", ".tmp"):
+                continue
             with contextlib.suppress(OSError):  # another process prunes too
                 status = path.stat()
                 entries.append((status.st_mtime_ns, status.st_size, path))
@@ -128,6 +133,20 @@ class Cache:
             if total > self._max_bytes:
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+
+def own_directory(path: Path) -> Path:
+    """Makes a directory for a cache that neither git nor backups take notice of.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    marks = {".gitignore": "*\n", "CACHEDIR.TAG": f"{CACHE_SIGNATURE}\n"}
+    for name, text in marks.items():
+        if not (path / name).exists():
+            (path / name).write_text(text, encoding="utf-8")
+    return path
 
 
 def _encode(report: Report, key: str) -> bytes:

@@ -219,3 +219,44 @@ def test_merging_what_another_tool_version_wrote(
     Path("1.json").write_text(json.dumps(record))
     assert main(["merge", *shards]) == 2
     assert "run schema 2.0 is not 1.0" in capsys.readouterr().err
+
+
+NO_ANALYSIS = "pytest_npu_compat.run.dispatch._worker"
+
+
+def test_second_check_analyzes_nothing(
+    gate: Gate, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate(GREEN.replace("on_npu.onnx", "*npu.onnx"))
+    assert main(["check", "--json", "first.json"]) == 1
+    assert "from cache" not in capsys.readouterr().out
+    monkeypatch.setattr(NO_ANALYSIS, lambda: pytest.fail("analyzed"))
+    assert main(["check", "--json", "second.json"]) == 1
+    assert capsys.readouterr().out.startswith(
+        "2 of 2 analyses from cache (--no-cache makes them again)\n"
+    )
+    assert Path("first.json").read_bytes() == Path("second.json").read_bytes()
+    assert Path(".npu_compat_cache/.gitignore").read_text(encoding="utf-8") == "*\n"
+    for options in (["--no-cache"], ["--cache-dir", "elsewhere"]):
+        with pytest.raises(pytest.fail.Exception):
+            main(["check", *options])
+
+
+def test_check_without_cache_leaves_nothing_behind(gate: Gate) -> None:
+    gate(GREEN)
+    assert main(["check", "--no-cache"]) == 0
+    assert not Path(".npu_compat_cache").exists()
+
+
+def test_cache_that_cannot_be_made_is_no_reason_to_fail(gate: Gate) -> None:
+    gate(GREEN)
+    Path("taken").touch()
+    assert main(["check", "--cache-dir", "taken/cache"]) == 0
+
+
+def test_changed_model_is_judged_anew(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    gate(GREEN)
+    assert main(["check"]) == 0
+    Path("models/on_npu.onnx").write_bytes(Path("models/half_on_npu.onnx").read_bytes())
+    assert main(["check"]) == 1
+    assert "from cache" not in capsys.readouterr().out

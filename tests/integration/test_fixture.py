@@ -79,3 +79,46 @@ def test_model_in_memory_is_the_model_in_the_file(tmp_path: Path) -> None:
     from_file, in_memory = subject.analyze(path), subject.analyze(onnx.load(path))
     assert from_file.operators == in_memory.operators
     assert from_file.metrics == in_memory.metrics
+
+
+def test_unchanged_model_is_recalled_and_a_changed_one_is_not(pytester: pytest.Pytester) -> None:
+    """The same path within a test may hold another model a moment later."""
+    save(on_npu(), pytester.path)
+    save(half_on_npu(), pytester.path)
+    pytester.makepyfile(
+        """
+        import shutil
+        import pytest
+
+
+        @pytest.mark.npu_compat(model="on_npu.onnx", qdq_pairs=0)
+        def test_overwritten(npu_compat):
+            ratios = []
+            for name in ("on_npu", "half_on_npu"):
+                shutil.copy(f"{name}.onnx", "exported.onnx")
+                report = npu_compat.analyze("exported.onnx")
+                ratios.append(report.metrics["npu_ratio"].value)
+            assert ratios == [1.0, 0.5]
+        """
+    )
+    pytester.makeconftest(
+        """
+        from pytest_npu_compat.run import dispatch
+
+        analyze = dispatch._worker
+
+
+        def counted():
+            print("analyzed")
+            return analyze()
+
+
+        dispatch._worker = counted
+        """
+    )
+    for analyzed in (3, 0):
+        result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-s")
+        result.assert_outcomes(passed=1)
+        assert result.stdout.str().count("analyzed") == analyzed
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-s", "--npu-no-cache")
+    assert result.stdout.str().count("analyzed") == 3

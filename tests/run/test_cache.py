@@ -25,6 +25,7 @@ from pytest_npu_compat.run import cache as cache_module
 from pytest_npu_compat.run.cache import DETERMINISTIC, Cache
 from pytest_npu_compat.run.limits import Limits
 from pytest_npu_compat.run.request import AnalysisRequest
+from pytest_npu_compat.target.profile.declaration import OperatorRule, Profile
 
 REPORT = Report(
     ToolInfo("1", "2", "3", "4"),
@@ -80,6 +81,7 @@ CHANGES: dict[str, Any] = {
     "inputs": (("image", (1, 3, 8, 8)),),
     "quantization": "assume-int8",
     "estimate": True,
+    "profile": Profile("acme", "1", (("Conv", (OperatorRule(),)),)),
     "platform": dataclasses.replace(Platform(), cpu_cores=2),
 }
 

@@ -43,6 +43,8 @@ def test_condition(written: Any, text: str, accepted: list[Any], refused: list[A
         None,
         [],
         [[1]],
+        ["<= 7"],
+        [""],
         {},
         {"mni": 1},
         {"min": "1"},

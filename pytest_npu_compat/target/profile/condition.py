@@ -82,7 +82,7 @@ def parse_condition(value: Any) -> Condition:
     if isinstance(value, Mapping):
         return _mapping(value)
     if isinstance(value, list):
-        if not value or not all(isinstance(item, Scalar) for item in value):
+        if not value or not all(map(_is_value, value)):
             raise ConditionError("A list names allowed values, e.g. [1, 2]")
         return Condition(one_of=tuple(value))
     if isinstance(value, str):
@@ -93,12 +93,19 @@ def parse_condition(value: Any) -> Condition:
             return Condition(max=number) if sign == "<=" else Condition(min=number)
         if match := _SPAN.fullmatch(value.strip()):
             return _bounded(Condition(min=float(match[1]), max=float(match[2])))
-        if not re.fullmatch(r"\w[\w.+-]*", value):
+        if not _is_value(value):
             raise ConditionError(EXAMPLES)
         return Condition(one_of=(value,))
     if isinstance(value, (bool, int, float)):
         return Condition(one_of=(value,))
     raise ConditionError(EXAMPLES)
+
+
+def _is_value(value: Any) -> bool:
+    """Whether something can be equal to a property: a comparison in a list could not."""
+    if isinstance(value, str):
+        return re.fullmatch(r"\w[\w.+-]*", value) is not None
+    return isinstance(value, (bool, int, float))
 
 
 def _mapping(value: Mapping[Any, Any]) -> Condition:
