@@ -22,7 +22,7 @@ from pytest_npu_compat.gate.platform import format_assumption
 from pytest_npu_compat.gate.units import format_value
 from pytest_npu_compat.render.gate_reference import gate_reference_page
 from pytest_npu_compat.render.rules import supported_operators_page
-from pytest_npu_compat.render.schema import gate_schema, report_schema
+from pytest_npu_compat.render.schema import gate_schema, report_schema, run_schema
 from pytest_npu_compat.run import AnalysisRequest
 from pytest_npu_compat.run import analyze as run
 
@@ -222,7 +222,8 @@ def main() -> None:
     (HERE / "ethos-n78-operators.md").write_text(supported_operators_page(), encoding="utf-8")
     (HERE / "gate-file.md").write_text(gate_reference_page(), encoding="utf-8")
     (HERE / "metrics.md").write_text(metrics_page(), encoding="utf-8")
-    for name, schema in (("npu-compat", gate_schema()), ("report", report_schema())):
+    schemas = {"npu-compat": gate_schema(), "report": report_schema(), "run": run_schema()}
+    for name, schema in schemas.items():
         text = json.dumps(schema, indent=2) + "\n"
         for folder in (HERE, ROOT / "pytest_npu_compat" / "data"):
             (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
