@@ -273,6 +273,8 @@ class _Resolver:
         if schema.targets is None:
             name, _, variant = (schema.target or "ethos-n78").partition(":")
             return {name: self._target(name, variant or None, (), ("target",))}
+        for name, entry in schema.targets.items():
+            self._refuse_reserved(entry, ("targets", name))
         return {
             name: self._target(
                 name,
@@ -280,7 +282,8 @@ class _Resolver:
                 # A default that is written out is no other setting.
                 tuple(
                     entry.model_dump(
-                        exclude={"variant", "thresholds"}, exclude_defaults=True
+                        exclude={"variant", "thresholds", "backend", "profile"},
+                        exclude_defaults=True,
                     ).items()
                 )
                 if entry
@@ -289,6 +292,21 @@ class _Resolver:
             )
             for name, entry in schema.targets.items()
         }
+
+    def _refuse_reserved(self, entry: TargetEntry | None, where: tuple[Any, ...]) -> None:
+        """A backend or profile says what a target is, as a variant does, and none can be judged yet."""
+        given = [] if entry is None else sorted(entry.model_fields_set)
+        for key in (key for key in ("backend", "profile") if key in given):
+            others = [other for other in given if other != key]
+            if others:
+                raise self.tree.error(
+                    (*where, key), f"Give either {key} or {others[0]}.", "Keep one.", key=True
+                )
+            raise self.tree.error(
+                (*where, key),
+                f"A target with a {key} cannot be judged yet.",
+                f"Available: {', '.join(target_names())}, with a `variant:`.",
+            )
 
     def _target(
         self,

@@ -118,12 +118,16 @@ class TargetEntry(_Closed):
             back to the CPU.
         sram_size: Bytes of SRAM instead of the variant's own; 0 keeps them.
         thresholds: Override those of the file and of models, on this target.
+        backend: Name of one of TVM's own backends. Reserved: no backend can be judged yet.
+        profile: Path of a target declared in YAML. Reserved: no profile can be judged yet.
     """
 
     variant: str | None = None
     inline_non_compute_intensive_partitions: bool = True
     sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
+    backend: str | None = None
+    profile: str | None = None
 
 
 class QuantityRange(_Closed):

@@ -586,6 +586,26 @@ def test_empty_file(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "under", "message"),
+    [
+        ("{backend: nnapi}", "nnapi}", "A target with a backend cannot be judged yet."),
+        ("{profile: acme.yaml}", "acme.yaml}", "A target with a profile cannot be judged yet."),
+        ("{variant: x, backend: nnapi}", "backend: nnapi}", "Give either backend or variant."),
+        ("{backend: a, profile: b}", "backend: a, profile: b}", "Give either backend or profile."),
+        ("{sram_size: 9, profile: b}", "profile: b}", "Give either profile or sram_size."),
+    ],
+)
+@pytest.mark.parametrize("name", ["phone", "ethos-n78"])
+def test_reserved_kinds_of_targets(
+    tmp_path: Path, name: str, entry: str, under: str, message: str
+) -> None:
+    error = error_of(tmp_path, f"{DEMAND}targets:\n  {name}: {entry}\nmodels: [m]\n")
+    assert pointed(error) == under
+    assert (error.position.line, error.message) == (4, message)
+    assert "ethos-n78" in error.hint or error.hint == "Keep one."
+
+
 def test_quantization(tmp_path: Path) -> None:
     text = f"{DEMAND}models:\n- a.onnx\n- {{path: b.onnx, quantization: assume-int8}}\n"
     found = [model.request.quantization for model in gate_of(tmp_path, text).models]
