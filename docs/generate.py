@@ -23,7 +23,12 @@ from pytest_npu_compat.gate.units import format_value
 from pytest_npu_compat.render.gate_reference import gate_reference_page
 from pytest_npu_compat.render.profile_reference import profile_reference_page
 from pytest_npu_compat.render.rules import supported_operators_page
-from pytest_npu_compat.render.schema import gate_schema, profile_schema, report_schema
+from pytest_npu_compat.render.schema import (
+    gate_schema,
+    profile_schema,
+    report_schema,
+    run_schema,
+)
 from pytest_npu_compat.run import AnalysisRequest
 from pytest_npu_compat.run import analyze as run
 
@@ -228,6 +233,7 @@ def main() -> None:
         "npu-compat": gate_schema(),
         "npu-profile": profile_schema(),
         "report": report_schema(),
+        "run": run_schema(),
     }
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=2) + "\n"

@@ -79,8 +79,7 @@ def _analyze(commands: Any) -> None:
 def _check(commands: Any) -> None:
     check = commands.add_parser("check", help="judge gate files without pytest")
     check.add_argument("gates", nargs="*", metavar="GATE", help="gate files or directories")
-    check.add_argument("--strict", action="store_true", help="fail what only looks green")
-    check.add_argument("--strict-waivers", action="store_true", help="fail unused waivers")
+    _add_strictness(check)
     check.add_argument("--baseline", metavar="FILE", help="instead of those of the gate files")
     check.add_argument("--update-baseline", action="store_true", help="write it, compare nothing")
     check.add_argument(
@@ -134,7 +133,17 @@ def _init(commands: Any) -> None:
 def _merge(commands: Any) -> None:
     merge = commands.add_parser("merge", help="one verdict from the records of several runs")
     merge.add_argument("records", nargs="+", metavar="RUN.json")
-    merge.add_argument("--expect", type=int, metavar="N", help="fail unless there are N records")
+    merge.add_argument(
+        "--expect", type=int, metavar="N", help="fail unless there are N records; copies count once"
+    )
+    merge.add_argument(
+        "--gates",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="read the gate files there again, and fail if no run judged one of their checks",
+    )
+    _add_strictness(merge)
     _add_outputs(merge)
 
 
@@ -180,6 +189,11 @@ def _add_models(command: argparse.ArgumentParser) -> None:
 
 def _add_target(command: argparse.ArgumentParser) -> None:
     command.add_argument("--target", default="ethos-n78", metavar="NAME[:VARIANT]|PROFILE.yaml")
+
+
+def _add_strictness(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--strict", action="store_true", help="fail what only looks green")
+    command.add_argument("--strict-waivers", action="store_true", help="fail unused waivers")
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:

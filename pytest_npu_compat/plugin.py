@@ -7,17 +7,17 @@ is found.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
-from pytest_npu_compat.recording import Recorder, attach
+from pytest_npu_compat.recording import WORKER_DESELECTED, Recorder, attach
 from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES, RunOptions
 from pytest_npu_compat.selection import SELECTION, widen
-from pytest_npu_compat.stray import gate_patterns
+from pytest_npu_compat.stray import DESELECTED, gate_patterns
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -182,6 +182,15 @@ def pytest_report_from_serializable() -> Generator[None, Any, Any]:
     report = yield
     restore(report)
     return report
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remembers that the run is one of a part, e.g. a group of pytest-split."""
+    if items:
+        config = items[0].config
+        config.stash[DESELECTED] = True
+        if hasattr(config, "workeroutput"):
+            config.workeroutput[WORKER_DESELECTED] = True
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

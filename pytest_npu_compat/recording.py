@@ -17,17 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_npu_compat.stray import names_files, stray_gates, took_everything
+from pytest_npu_compat.stray import DESELECTED, names_files, stray_gates, took_everything
 
 if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
     from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
     from pytest_npu_compat.run_options import RunOptions
 
-__all__ = ["CHECK", "Recorder", "attach"]
+__all__ = ["CHECK", "WORKER_DESELECTED", "Recorder", "attach"]
 
 CHECK = "npu_compat_check"
 """Attribute of a check's report: what `Recorder` reads."""
+
+WORKER_DESELECTED = "npu_compat_deselected"
+"""Key of what an xdist worker says when it ends: whether it deselected something."""
 
 _SENT: pytest.StashKey[set[str]] = pytest.StashKey()
 
@@ -93,6 +96,12 @@ class Recorder:
             # An error around a check, e.g. an xdist worker that crashed: nobody judged it.
             reason = report.longreprtext.strip().splitlines() or ["no reason was recorded"]
             self._broken[report.nodeid] = f"{report.nodeid}: {reason[-1]}"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Takes what an xdist worker says when it ends; it alone knows what was deselected."""
+        if getattr(node, "workeroutput", {}).get(WORKER_DESELECTED):
+            node.config.stash[DESELECTED] = True
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Takes the error of a gate file that could not be read."""

@@ -17,6 +17,10 @@ def gate_patterns(config: pytest.Config) -> tuple[str, ...]:
     return (*GATE_FILES, *config.getini("npu_compat_files"))
 
 
+DESELECTED: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether something was deselected, here or in an xdist worker."""
+
+
 def stray_gates(
     session: pytest.Session, judged: Container[Path], broken: Container[str]
 ) -> Iterator[str]:
@@ -71,7 +75,8 @@ def _restricted(session: pytest.Session) -> bool:
     option = session.config.option
     filters = ("keyword", "markexpr", "deselect", "lf", "last_failed", "ignore", "ignore_glob")
     stopped = bool(session.shouldfail or session.shouldstop)
-    return stopped or any(getattr(option, name, None) for name in filters)
+    deselected = session.config.stash.get(DESELECTED, False)  # by a plugin, e.g. pytest-split
+    return stopped or deselected or any(getattr(option, name, None) for name in filters)
 
 
 def _gates_at(place: Path, patterns: tuple[str, ...]) -> Iterator[Path]:

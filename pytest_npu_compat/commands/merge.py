@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_npu_compat.commands.check import conclude, output_files
+from pytest_npu_compat.commands.check import conclude, find_gates, output_files
 from pytest_npu_compat.commands.errors import UsageError
+from pytest_npu_compat.gate.errors import GateError
+from pytest_npu_compat.gate.loading import load_gate
 from pytest_npu_compat.gate.outcome import GateRun, Note, in_note_order, merge
 from pytest_npu_compat.run_options import RunOptions
+from pytest_npu_compat.run_record import Record
 
 __all__ = ["read_run", "run"]
+
+OF_THE_WHOLE = ("unused-waiver", "nothing-demanded", "better-than-baseline", "vanished-model")
+"""Kinds of notes that a run of a part cannot know, and that the gate files tell anew."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,16 +29,83 @@ def run(arguments: argparse.Namespace) -> int:
         0 if everything was judged and passed, else 1.
 
     Raises:
-        UsageError: A file is no record.
+        UsageError: A file is no record, or there are no gate files where they should be.
     """
-    paths, expected = arguments.records, arguments.expect
-    merged = merge([read_run(Path(path)) for path in paths])
-    here = len({Path(path).resolve() for path in paths})
-    if expected is not None and here != expected:
-        text = f"{here} of {expected} shards are here: what the others judged is not known"
-        note = Note("missing-shard", "error", text)
-        merged = replace(merged, notes=in_note_order([*merged.notes, note]))
-    return conclude(merged, RunOptions(files=output_files(arguments), github=arguments.github))
+    runs = _distinct([read_run(Path(path)) for path in arguments.records])
+    merged = merge(runs)
+    options = RunOptions(
+        strict=arguments.strict,
+        strict_waivers=arguments.strict_waivers,
+        files=output_files(arguments),
+        github=arguments.github,
+    )
+    if arguments.gates:
+        merged = _with_gates(merged, [Path(path) for path in arguments.gates], options)
+    missing = _missing(len(runs), len(arguments.records), arguments.expect)
+    merged = replace(merged, notes=in_note_order([*merged.notes, *missing]))
+    return conclude(merged, options)
+
+
+def _distinct(runs: Sequence[GateRun]) -> list[GateRun]:
+    """Without the copies: the same record under two names is one shard, and another is missing."""
+    return list({json.dumps(run.to_dict(), sort_keys=True): run for run in runs}.values())
+
+
+def _missing(found: int, given: int, expected: int | None) -> Iterator[Note]:
+    if expected is None or found == expected:
+        return
+    copies = f" ({given - found} given twice)" if given > found else ""
+    text = f"{found} of {expected} shards are here{copies}: what the others judged is not known"
+    if found > expected:
+        text = f"{found} records are here, {expected} were expected: is one of an earlier run?"
+    yield Note("missing-shard", "error", text)
+
+
+def _with_gates(run: GateRun, places: Sequence[Path], options: RunOptions) -> GateRun:
+    """The run with what only the gate files say of all shards together.
+
+    Args:
+        run: Of all shards.
+        places: Gate files, or directories of them, named from where the shards were started.
+        options: Say what is an error.
+
+    Raises:
+        UsageError: There is no gate file.
+    """
+    files = {file.as_posix(): file for place in places for file in find_gates(place)}
+    if not files:
+        raise UsageError("no gate file there; name them as in the shards: --gates .")
+    record = Record(options)
+    for outcome in run.outcomes:
+        key = outcome.key
+        file = files.get(outcome.gate_file, Path(outcome.gate_file))
+        record.add(outcome, file, run.reports.get(key), run.baselines.get(key))
+    judged = {outcome.id for outcome in run.outcomes}
+    notes = [note for note in run.notes if note.kind not in OF_THE_WHOLE]
+    for note in [
+        *notes,
+        *(n for shown, file in files.items() for n in _unjudged(shown, file, judged)),
+    ]:
+        record.add_note(note)
+    return record.close(whole=True)
+
+
+def _unjudged(shown: str, file: Path, judged: set[str]) -> Iterator[Note]:
+    """Checks of a gate file that are in no record."""
+    try:
+        gate = load_gate(file)
+    except GateError as error:
+        text = error.render(shown).split("\n")[0]
+        yield Note("gate-error", "error", text, shown, error.position.line)
+        return
+    ids = [
+        f"{model.id}::{check.threshold.metric}" for model in gate.models for check in model.checks
+    ]
+    left = [id_ for id_ in ids if f"{shown}::{id_}" not in judged]
+    if left:
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        text = f"no run judged {len(left)} of {len(ids)} checks: {', '.join(left[:3])}{more}"
+        yield Note("not-judged", "error", text, shown)
 
 
 def read_run(path: Path) -> GateRun:

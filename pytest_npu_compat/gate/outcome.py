@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from pytest_npu_compat.analysis.checked import checked
@@ -211,8 +211,15 @@ def merge(runs: Iterable[GateRun]) -> GateRun:
         in_order(outcomes.values()),
         reports,
         baselines,
-        in_note_order(note for run in shards for note in run.notes),
+        in_note_order(_of_a_part(note, outcomes) for run in shards for note in run.notes),
     )
+
+
+def _of_a_part(note: Note, outcomes: Mapping[str, Outcome]) -> Note:
+    """What a shard says of itself, so that it is true of the whole."""
+    if note.kind != "nothing-judged" or not outcomes:
+        return note
+    return replace(note, message="one of the merged runs judged nothing: see its selection")
 
 
 _BADNESS: tuple[Status, ...] = ("off", "passed", "warned", "waived", "failed", "not_analyzable")

@@ -1,7 +1,8 @@
-"""JSON Schemas of the public formats, generated from the types: the report and the gate file."""
+"""JSON Schemas of the public formats, generated from the types: report, record of a run, gate file."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -18,11 +19,12 @@ from pytest_npu_compat.analysis.report import (
     TargetInfo,
     ToolInfo,
 )
+from pytest_npu_compat.gate.outcome import RUN_SCHEMA_VERSION, Note, Outcome
 from pytest_npu_compat.gate.profile_schema import ProfileFile
 from pytest_npu_compat.gate.schema import GateFile
 from pytest_npu_compat.render.gate_reference import PARTS, field_texts, summary
 
-__all__ = ["gate_schema", "profile_schema", "report_schema"]
+__all__ = ["gate_schema", "profile_schema", "report_schema", "run_schema"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -52,15 +54,9 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
 def report_schema() -> dict[str, Any]:
     """The schema of a report as `npu-compat analyze --format json` prints it."""
     definitions: dict[str, Any] = {}
-
-    def part(kind: type) -> dict[str, Any]:
-        schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template="#/$defs/{model}")
-        definitions.update(schema.pop("$defs", {}))
-        definitions[kind.__name__] = schema
-        return {"$ref": f"#/$defs/{kind.__name__}"}
-
+    part = functools.partial(_part, definitions)
     properties: dict[str, Any] = {
-        "schema_version": {"type": "string", "pattern": rf"^{SCHEMA_VERSION.split('.')[0]}\.\d+$"},
+        "schema_version": _version(SCHEMA_VERSION),
         "tool": part(ToolInfo),
         "model": part(ModelInfo),
         "target": part(TargetInfo),
@@ -87,3 +83,41 @@ def report_schema() -> dict[str, Any]:
         "required": list(properties),
         "$defs": definitions,
     }
+
+
+def run_schema() -> dict[str, Any]:
+    """The schema of the record of a run: `pytest --npu-json`, `npu-compat check` and `merge --json`."""
+    report = report_schema()
+    definitions: dict[str, Any] = report.pop("$defs")
+    del report["$schema"]
+    definitions["Report"] = report
+    reports = {"type": "object", "additionalProperties": {"$ref": "#/$defs/Report"}}
+    properties = {
+        "schema_version": _version(RUN_SCHEMA_VERSION),
+        "passed": {"type": "boolean"},
+        "outcomes": {"type": "array", "items": _part(definitions, Outcome)},
+        "reports": reports,
+        "baselines": reports,
+        "notes": {"type": "array", "items": _part(definitions, Note)},
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "npu-compat run",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "$defs": definitions,
+    }
+
+
+def _part(definitions: dict[str, Any], kind: type) -> dict[str, Any]:
+    """A reference to the schema of a type, which is put among the definitions."""
+    schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template="#/$defs/{model}")
+    definitions.update(schema.pop("$defs", {}))
+    definitions[kind.__name__] = schema
+    return {"$ref": f"#/$defs/{kind.__name__}"}
+
+
+def _version(version: str) -> dict[str, Any]:
+    """Any version that a reader of this one understands."""
+    return {"type": "string", "pattern": rf"^{version.split('.')[0]}\.\d+$"}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +127,20 @@ def run(
 ) -> Callable[..., pytest.RunResult]:
     """Runs pytest in the project, once with and once without xdist."""
     return lambda *arguments, **options: run_with(xdist, *arguments, **options)
+
+
+@pytest.fixture
+def npu_compat(pytester: pytest.Pytester) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command in the project."""
+    start = "import sys; from pytest_npu_compat.cli import main; sys.exit(main())"
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", start, *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=pytester.path, capture_output=True, encoding="utf-8", check=False
+        )
+
+    return run
 
 
 @pytest.fixture

@@ -8,14 +8,17 @@ from typing import Any
 
 import jsonschema
 import pytest
+import runs
 import yaml
+from hypothesis import given
 from models import half_on_npu, leaky, on_npu, save
 
 from pytest_npu_compat import analyze
-from pytest_npu_compat.render.schema import gate_schema, report_schema
+from pytest_npu_compat.gate.outcome import GateRun
+from pytest_npu_compat.render.schema import gate_schema, report_schema, run_schema
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = {"npu-compat": gate_schema(), "report": report_schema()}
+SCHEMAS = {"npu-compat": gate_schema(), "report": report_schema(), "run": run_schema()}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -46,6 +49,28 @@ def test_report_without_metrics_does_not() -> None:
     del report["metrics"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(report, SCHEMAS["report"])
+
+
+RUN = jsonschema.Draft202012Validator(SCHEMAS["run"])
+
+
+@given(runs.runs())
+def test_run_follows_its_schema(run: GateRun) -> None:
+    RUN.validate(json.loads(json.dumps(run.to_dict())))
+
+
+@pytest.mark.parametrize("key", ["passed", "outcomes", "reports", "baselines", "notes"])
+def test_run_of_which_a_part_is_missing_does_not(key: str) -> None:
+    run = json.loads(json.dumps(runs.all_kinds().to_dict()))
+    RUN.validate(run)
+    del run[key]
+    assert not RUN.is_valid(run)
+
+
+def test_run_with_an_unknown_status_or_a_broken_report_does_not() -> None:
+    run = json.loads(json.dumps(runs.all_kinds().to_dict()))
+    assert not RUN.is_valid({**run, "outcomes": [{**run["outcomes"][0], "status": "fine"}]})
+    assert not RUN.is_valid({**run, "reports": {"a": {}}})
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/npu-compat.yaml")), ids=str)
