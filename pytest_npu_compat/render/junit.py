@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
-from pytest_npu_compat.render.names import clean, clean_lines
+from pytest_npu_compat.render.names import clean, clean_lines, headline
 
 if TYPE_CHECKING:
     from junit_xml import TestCase, TestSuite
@@ -121,19 +121,21 @@ def _notes_suite(run: GateRun) -> TestSuite:
     cases = []
     for note in errors:
         case = TestCase(_text(note.kind), classname=NOTES_SUITE)
-        case.add_failure_info(_said(note), _placed(note))
+        place = f"{_place(note)}: " if note.gate_file else ""
+        said = note.message or note.kind or note.level
+        case.add_failure_info(headline(said, MAX_TEXT), f"{place}{clean_lines(said)}")
         cases.append(case)
     told = "\n".join(_placed(note) for note in run.notes if note.level != "error")
     return TestSuite(NOTES_SUITE, cases, stdout=told or None)
 
 
 def _placed(note: Note) -> str:
-    place = f"{note.gate_file}:{note.line}" if note.line else note.gate_file
-    return f"{_text(place)}: {_said(note)}" if note.gate_file else _said(note)
+    said = _text(note.message or note.kind) or note.level
+    return f"{_place(note)}: {said}" if note.gate_file else said
 
 
-def _said(note: Note) -> str:
-    return _text(note.message or note.kind) or note.level
+def _place(note: Note) -> str:
+    return _text(f"{note.gate_file}:{note.line}" if note.line else note.gate_file)
 
 
 def _text(text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
-from pytest_npu_compat.render.names import clean, clean_lines
+from pytest_npu_compat.render.names import clean, clean_lines, headline
 from pytest_npu_compat.render.terminal import report_row
 
 __all__ = ["COMMENT_LIMIT", "SUMMARY_LIMIT", "to_markdown", "verdict_line"]
@@ -200,8 +200,17 @@ def _notes(notes: Iterable[Note], level: str) -> list[str]:
         place = f"{note.gate_file}:{note.line}" if note.line else note.gate_file
         shown = f"{_code(place)}: " if note.gate_file else ""
         if note.level == level:
-            entries.append(f"- {shown}{_code(note.message or note.kind, 500)}\n")
+            said = note.message or note.kind
+            entries.append(f"- {shown}{_code(headline(said, 500), 500)}\n{_more(said)}")
     return entries
+
+
+def _more(text: str) -> str:
+    """All lines of a text that has several, as part of an entry of a list."""
+    if "\n" not in text.strip():
+        return ""
+    lines = html.escape(clean_lines(text)).replace("\n", "\n  ")
+    return f"\n  <pre>\n  {lines}\n  </pre>\n\n"
 
 
 _PUNCTUATION = re.compile(r"[^\w\s.,;%=/()≥≤×…-]|_|(?<=www)\.", re.IGNORECASE)

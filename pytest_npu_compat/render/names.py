@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["clean", "clean_lines", "without_commands"]
+__all__ = ["clean", "clean_lines", "headline", "without_commands"]
 
 MAX_LINES_LENGTH = 20_000
 
@@ -16,6 +16,11 @@ def clean(text: str, limit: int = 120) -> str:
     """A name from a model file, harmless in a terminal and of bounded length."""
     printable = "".join(c if c.isprintable() else "?" for c in text)
     return printable if len(printable) <= limit else f"{printable[: limit - 1]}…"
+
+
+def headline(text: str, limit: int = 120) -> str:
+    """The first line of a text, e.g. of an error that goes on with its place in the file."""
+    return clean(text.split("\n", 1)[0], limit)
 
 
 def clean_lines(text: str, limit: int = MAX_LINES_LENGTH) -> str:

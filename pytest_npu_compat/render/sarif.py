@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pytest_npu_compat import __version__
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome, Status
-from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.names import clean, clean_lines
 from pytest_npu_compat.render.sarif_rules import descriptors, related
 
 __all__ = ["MAX_RELATED", "MAX_RELATED_TOTAL", "MAX_RESULTS", "to_sarif"]
@@ -103,7 +103,7 @@ def _results(run: GateRun) -> Iterator[dict[str, Any]]:
         yield {
             "ruleId": clean(note.kind) or "error",
             "level": "error",
-            "message": {"text": _text(note.message or note.kind or note.level)},
+            "message": {"text": _lines(note.message or note.kind or note.level)},
             # GitHub takes no result without a place.
             "locations": [_place(note.gate_file or somewhere, max(note.line, 1))],
             "partialFingerprints": _fingerprints(f"{note.gate_file}::{note.kind}::{note.message}"),
@@ -189,5 +189,12 @@ def _note_text(note: Note) -> str:
 
 def _text(text: str) -> str:
     """Plain text of a message, in which SARIF knows placeholders (``{0}``) and links (``[a](b)``)."""
-    plain = clean(text, 1000) or "?"
+    return _without_markup(clean(text, 1000)) or "?"
+
+
+def _lines(text: str) -> str:
+    return _without_markup(clean_lines(text, 1000)) or "?"
+
+
+def _without_markup(plain: str) -> str:
     return plain.replace("{", "{{").replace("}", "}}").replace("](", "] (")

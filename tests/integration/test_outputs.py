@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -116,7 +117,10 @@ def test_gate_error_is_red_in_every_format(
     assert_valid(files)
     assert_red(files)
     for name, text in files.items():
-        assert "qdq_pears" in text, name
+        said = html.unescape(text)
+        assert "There is no metric 'qdq_pears'." in said, name
+        assert "hint: Did you mean 'qdq_pairs'?" in said, name
+        assert "?  3 |" not in said, f"{name}: lines are kept apart"
 
 
 def test_run_that_judged_nothing_is_green_in_no_format(
