@@ -117,7 +117,11 @@ def _check(level: str, outcome: Outcome) -> str:
 
 def _note(note: Note) -> str:
     return _command(
-        "error", clean_lines(note.message or note.kind, MAX_TEXT), note.kind, note.gate_file, note.line
+        "error",
+        clean_lines(note.message or note.kind, MAX_TEXT),
+        note.kind,
+        note.gate_file,
+        note.line,
     )
 
 
