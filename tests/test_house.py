@@ -106,8 +106,9 @@ models: [../examples/zoo/models/mobilenet.onnx]
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository as the documentation presumes it: example models, a gate with a baseline."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    for gate in (tmp_path / "examples").rglob("npu-compat.yaml"):
-        gate.unlink()
+    for pattern in ("npu-compat.yaml", "*.npu.yaml"):
+        for gate in (tmp_path / "examples").rglob(pattern):
+            gate.unlink()
     (tmp_path / "gate").mkdir()
     gate = tmp_path / "gate" / "npu-compat.yaml"
     gate.write_text(STAGE_GATE, encoding="utf-8")
@@ -136,6 +137,8 @@ def test_documented_command_works(
         )
         assert done.returncode == 0, f"{where}: {done.stdout}{done.stderr}"
         return
+    if command[1] == "merge":
+        assert cli.main(["check", "gate", "--json", command[2]]) == 0
     may_be_red = command[1] in ("diff", "check")
     assert cli.main(command[1:]) in ((0, 1) if may_be_red else (0,)), where
     assert capsys.readouterr().out
