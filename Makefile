@@ -4,13 +4,19 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test conformance mutation lint docs vendor bench clean
+WORKFLOWS = $(wildcard .github/workflows/*.yml) examples/sharded/workflow.yml
+
+.PHONY: demo test browser conformance mutation lint docs package vendor bench clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n auto --dist loadscope
+
+browser: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,browser]'
+	$(BIN)/python -m playwright install --with-deps chromium
 
 conformance: $(VENV)/.ready
 	@PYTHONPATH=tests $(BIN)/python -m conformance
@@ -22,10 +28,20 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy .github/actions/npu-compat/comment.py
 	$(BIN)/lint-imports
+	$(BIN)/actionlint $(WORKFLOWS)
+	$(BIN)/shellcheck .ci/run .ci/package .github/actions/npu-compat/*.sh examples/sharded/*.sh
+	$(BIN)/zizmor --offline --quiet .github $(filter examples/%,$(WORKFLOWS))
 
 docs: $(VENV)/.ready
 	@$(BIN)/python docs/generate.py
+
+package: $(VENV)/.ready-dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+	.ci/package dist
 
 vendor: $(VENV)/.ready
 	@$(BIN)/python docs/vendor.py

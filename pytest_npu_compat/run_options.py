@@ -12,7 +12,8 @@ __all__ = ["GITHUB", "OUTPUT_FILES", "RunOptions"]
 OUTPUT_FILES = {
     "html": "a self-contained page: every check, a picture of every model",
     "junit": "a JUnit file: a suite for each model and target, a case for each check",
-    "markdown": "a summary for a pull request or a CI job",
+    "markdown": "a summary of the run",
+    "comment": "the summary, cut to what GitHub takes as a comment on a pull request",
     "sarif": "results for code scanning",
     "json": "the record of the run: every verdict and report; `npu-compat merge` reads it",
 }

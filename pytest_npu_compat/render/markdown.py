@@ -16,7 +16,7 @@ from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
 from pytest_npu_compat.render.names import clean, clean_lines, headline
 from pytest_npu_compat.render.terminal import report_row
 
-__all__ = ["COMMENT_LIMIT", "SUMMARY_LIMIT", "to_markdown", "verdict_line"]
+__all__ = ["COMMENT_LIMIT", "SUMMARY_LIMIT", "to_comment", "to_markdown", "verdict_line"]
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub takes as the summary of a step; it shows nothing of a longer one."""
@@ -25,7 +25,7 @@ COMMENT_LIMIT = 65_536
 
 MAX_NAME = 200
 RESERVED = 600
-"""Bytes kept free for the line that says what was left out."""
+"""Bytes kept free for the line that says what was left out, and for what is added to a comment."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Section:
     def text(self, count: int) -> str:
         """The section with its first entries; nothing if there are none."""
         return self.before + "".join(self.entries[:count]) + "\n" if count else ""
+
+
+def to_comment(run: GateRun) -> str:
+    """A run as a comment, with room for a marker and links that whoever posts it adds."""
+    return to_markdown(run, COMMENT_LIMIT - RESERVED)
 
 
 def to_markdown(run: GateRun, limit: int = SUMMARY_LIMIT) -> str:

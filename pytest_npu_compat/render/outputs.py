@@ -38,6 +38,7 @@ OUTPUTS: Mapping[str, Output] = MappingProxyType(
         "html": Output("html", "to_html"),
         "junit": Output("junit", "to_junit"),
         "markdown": Output("markdown", "to_markdown"),
+        "comment": Output("markdown", "to_comment"),
         "sarif": Output("sarif", "to_sarif"),
         "json": Output("json", "run_to_json"),
     }

@@ -136,7 +136,7 @@ def test_defect_of_the_plugin_keeps_its_traceback(
     def broken(request: object) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("pytest_npu_compat.run.analyze", broken)
+    monkeypatch.setattr("pytest_npu_compat.run.analyses.analyze", broken)
     gate("version: 1\nthresholds: {qdq_pairs: 0}\nmodels: [models/on_npu.onnx]\n")
     result = run_with([])
     result.assert_outcomes(failed=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import pytest_npu_compat.run
+from pytest_npu_compat.run import AnalysisRequest, analyses
 
 Run = Callable[..., pytest.RunResult]
 Outcomes = Callable[[pytest.RunResult], dict[str, str]]
@@ -31,9 +31,9 @@ models: [models/on_npu.onnx, models/half_on_npu.onnx, models/leaky.onnx]
 COUNTING_CONFTEST = """\
 from pathlib import Path
 
-import pytest_npu_compat.run as run
+from pytest_npu_compat.run import analyses
 
-analyze = run.analyze
+analyze = analyses.analyze
 
 
 def counting(request):
@@ -42,7 +42,7 @@ def counting(request):
     return analyze(request)
 
 
-run.analyze = counting
+analyses.analyze = counting
 """
 
 
@@ -153,13 +153,13 @@ def test_each_model_is_judged_once(
 ) -> None:
     gate(COUNTED)
     judged: list[str] = []
-    analyze = pytest_npu_compat.run.analyze
+    analyze = analyses.analyze
 
-    def counting(request: pytest_npu_compat.run.AnalysisRequest) -> Any:
+    def counting(request: AnalysisRequest) -> Any:
         judged.append(request.name)
         return analyze(request)
 
-    monkeypatch.setattr(pytest_npu_compat.run, "analyze", counting)
+    monkeypatch.setattr(analyses, "analyze", counting)
     run_with([]).assert_outcomes(passed=12)
     assert judged == ["on_npu", "half_on_npu", "leaky"]
 

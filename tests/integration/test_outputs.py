@@ -17,7 +17,14 @@ from pytest_npu_compat.render.schema import run_schema
 
 DATA = Path(__file__).parents[1] / "data"
 SARIF = json.loads((DATA / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
-SUFFIX = {"html": "html", "junit": "xml", "markdown": "md", "sarif": "sarif", "json": "json"}
+SUFFIX = {
+    "html": "html",
+    "junit": "xml",
+    "markdown": "md",
+    "sarif": "sarif",
+    "json": "json",
+    "comment": "comment",
+}
 GATE = """\
 version: 1
 thresholds:
@@ -84,6 +91,7 @@ def test_files_of_a_red_run(
 ) -> None:
     assert both["plain"] == both["xdist"]
     files = both["plain"]
+    assert files["comment"] == files["markdown"], "short as it is"
     assert npu_compat("check", *options("--")).returncode == 1
     assert read(project) == files, "`npu-compat check` writes the same"
     assert npu_compat("merge", "--help").returncode == 0

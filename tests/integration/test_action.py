@@ -1,0 +1,424 @@
+"""The composite action, step for step as GitHub runs it: the scripts it calls, and what it is made of."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import junitparser
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ACTION = ROOT / ".github" / "actions" / "npu-compat"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+METADATA = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))
+STEPS = METADATA["runs"]["steps"]
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the scripts need bash")
+
+GREEN = """\
+version: 1
+thresholds: {npu_ratio: ">= 96%"}
+models: [models/on_npu.onnx]
+"""
+RED = GREEN.replace("on_npu", "half_on_npu")
+
+
+@dataclass
+class Job:
+    """A job on GitHub's runner: files that steps write to, and the environment they share."""
+
+    root: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        runner = self.root / "runner"
+        runner.mkdir()
+        event = runner / "event.json"
+        event.write_text('{"pull_request": {"number": 7}}', encoding="utf-8")
+        for name in ("summary", "output"):
+            (runner / name).touch()
+        self.environment = {
+            "GITHUB_ACTION_PATH": str(ACTION),
+            "GITHUB_STEP_SUMMARY": str(runner / "summary"),
+            "GITHUB_OUTPUT": str(runner / "output"),
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_REPOSITORY": "octo/models",
+            "GITHUB_SERVER_URL": "https://github.example",
+            "GITHUB_RUN_ID": "42",
+            "RUNNER_TEMP": str(runner),
+            **self.environment,
+        }
+
+    def step(self, call: str, **inputs: str) -> subprocess.CompletedProcess[str]:
+        """Runs what a step's `run` says, with its inputs in the environment."""
+        here = str(Path(sys.executable).parent)
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", call],
+            cwd=self.root,
+            env={
+                **{k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "INPUT_"))},
+                **self.environment,
+                "PATH": f"{here}{os.pathsep}{os.environ['PATH']}",
+                **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
+            },
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+
+    def gate(self, **inputs: str) -> subprocess.CompletedProcess[str]:
+        return self.step(step("gate")["run"], **inputs)
+
+    def comment(self, **inputs: str) -> subprocess.CompletedProcess[str]:
+        """Runs the last step as the action does, after a gate."""
+        given = {
+            "token": "secret",
+            "author": "bot[bot]",
+            "key": "CI / gate 0",
+            "file": f"{self.outputs.get('directory', '')}/comment.md",
+        }
+        return self.step(STEPS[-1]["run"], **{**given, **inputs})
+
+    @property
+    def summary(self) -> str:
+        return (self.root / "runner" / "summary").read_text(encoding="utf-8")
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """What steps have put out, both ways of writing it."""
+        text = (self.root / "runner" / "output").read_text(encoding="utf-8")
+        found = dict(re.findall(r"(?m)^([\w-]+)=(.*)$", text))
+        long = re.findall(r"(?ms)^([\w-]+)<<(\S+)\n(.*?)\n?^\2$", text)
+        return {**found, **{name: value for name, _, value in long}}
+
+
+def step(identifier: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(s for s in STEPS if s.get("id") == identifier)
+    return found
+
+
+@pytest.fixture
+def job(project: Path) -> Job:
+    return Job(project)
+
+
+@pytest.mark.parametrize("command", ["check", "pytest"])
+def test_green(job: Job, gate: Callable[..., Path], command: str) -> None:
+    gate(GREEN)
+    done = job.gate(command=command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "::error" not in done.stdout
+    assert (job.outputs["verdict"], job.outputs["failed"]) == ("passed", "0")
+    assert job.outputs["lowest-npu-ratio"] == "1"
+    assert job.summary.startswith("## ✅ NPU compatibility: passed")
+
+
+@pytest.mark.parametrize("command", ["check", "pytest"])
+def test_red(job: Job, gate: Callable[..., Path], command: str) -> None:
+    gate(RED)
+    done = job.gate(command=command)
+    assert done.returncode == 1
+    annotations = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    assert len(annotations) == 1
+    assert annotations[0].startswith("::error file=npu-compat.yaml,line=2,title=half_on_npu")
+    assert "at:  conv_1" in annotations[0]
+    assert (job.outputs["verdict"], job.outputs["failed"]) == ("failed", "1")
+    assert job.summary.startswith("## ❌ NPU compatibility: failed")
+    directory = Path(job.outputs["directory"])
+    assert {path.name for path in directory.iterdir()} == {
+        *("run.json", "junit.xml", "report.html", "results.sarif", "comment.md")
+    }
+    suites = junitparser.JUnitXml.fromfile(str(directory / "junit.xml"))
+    assert sum(suite.failures for suite in suites) == 1
+    assert all(name in job.outputs for name in METADATA["outputs"])
+
+
+def test_error_of_the_gate_file(job: Job, gate: Callable[..., Path]) -> None:
+    gate(GREEN.replace("npu_ratio", "npu_ration"))
+    done = job.gate()
+    assert done.returncode == 1
+    assert "::error file=npu-compat.yaml,line=2,title=gate-error::" in done.stdout
+    assert "Did you mean 'npu_ratio'?" in done.stdout
+    assert job.outputs["verdict"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({}, "before it judged anything"),
+        ({"args": "nowhere"}, "before it judged anything"),
+        ({"command": "pytest", "args": "test_other.py", "strict": "false"}, "no check was judged"),
+        ({"command": "pytest", "args": "-p\nno:npu_compat"}, "before it judged anything"),
+        ({"command": "lint"}, "command is check or pytest"),
+        ({"strict": "yes"}, "strict is true or false"),
+    ],
+    ids=["no gate", "no such path", "other tests", "no plugin", "command", "strict"],
+)
+def test_nothing_judged_is_red(job: Job, inputs: Mapping[str, str], said: str) -> None:
+    (job.root / "test_other.py").write_text("def test_other(): pass\n", encoding="utf-8")
+    done = job.gate(**inputs)
+    assert done.returncode != 0
+    assert re.search(rf"(?m)^::error .*{said}", done.stdout)
+    assert job.outputs.get("verdict", "failed") == "failed"
+
+
+def test_inputs_become_arguments_as_they_are(job: Job, gate: Callable[..., Path]) -> None:
+    gate(RED, "some gates/a.npu.yaml")
+    (job.root / "some gates" / "models").symlink_to(job.root / "models")
+    quirk = 'some gates\n\n--strict-waivers\r\n--cache-dir=$(touch pwned) "; touch pwned'
+    done = job.gate(args=quirk, strict="false")
+    assert done.returncode == 1
+    assert "half_on_npu" in done.stdout
+    assert not (job.root / "pwned").exists()
+    assert (job.root / '$(touch pwned) "; touch pwned').is_dir()
+
+
+def test_baseline(job: Job, gate: Callable[..., Path]) -> None:
+    gate(GREEN.replace('">= 96%"', "{max_drop: 0pp}"))
+    assert job.gate(baseline="missing.json").returncode == 1
+    assert "missing.json" in job.summary
+
+
+def test_prepare_removes_verdicts_that_were_checked_in(job: Job) -> None:
+    kept = [job.root / ".npu_compat_cache" / "a.json", job.root / ".pytest_cache/d/npu-compat/b"]
+    for path in kept:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    done = job.step(step("prepare")["run"])
+    assert done.returncode == 0, done.stderr
+    assert not any(path.parent.exists() for path in kept)
+    assert Path(job.outputs["pip-cache"]).name == "pip"
+    assert job.outputs["platform"].endswith("-".join(map(str, sys.version_info[:2])))
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "installed"),
+    [
+        ("", 0, str(ROOT)),
+        ("1.2.3", 0, "pytest-npu-compat==1.2.3"),
+        ("installed", 0, ""),
+        ("1 --index-url=evil", 2, ""),
+        ("-r/etc/passwd", 2, ""),
+    ],
+)
+def test_install(job: Job, version: str, code: int, installed: str) -> None:
+    """Nothing is downloaded here: pip is one that writes down what it is asked for."""
+    tools = job.root / "tools"
+    tools.mkdir()
+    fake = tools / "python"
+    fake.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{job.root}/asked"\n', encoding="utf-8")
+    fake.chmod(0o755)
+    (call,) = (s["run"] for s in STEPS if "install.sh" in s.get("run", ""))
+    done = job.step(f'PATH="{tools}:$PATH"; {call}', version=version)
+    assert done.returncode == code, done.stderr
+    asked = job.root / "asked"
+    words = asked.read_text(encoding="utf-8").splitlines() if asked.exists() else []
+    assert words[-1:] == ([installed] if installed else [])
+
+
+@dataclass
+class Comments:
+    """A stand-in for GitHub's API: the comments of pull request 7."""
+
+    url: str = ""
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    tokens: set[str | None] = field(default_factory=set)
+    refuse: int = 0
+
+    def add(self, body: str, login: str) -> None:
+        self.entries.append({"id": len(self.entries), "body": body, "user": {"login": login}})
+
+    def answer(self, method: str, path: str, body: str) -> Any:
+        """Answers a request as the API does.
+
+        Raises:
+            LookupError: There is no such place.
+        """
+        place, _, query = path.partition("?")
+        base = "/repos/octo/models/issues"
+        if (method, place) == ("GET", f"{base}/7/comments"):
+            asked = dict(pair.split("=") for pair in query.split("&"))
+            size, page = int(asked["per_page"]), int(asked["page"])
+            return self.entries[size * (page - 1) : size * page]
+        if (method, place) == ("POST", f"{base}/7/comments"):
+            self.add(json.loads(body)["body"], "bot[bot]")
+            return self.entries[-1]
+        if method == "PATCH" and place.startswith(f"{base}/comments/"):
+            entry = self.entries[int(place.rpartition("/")[2])]
+            entry["body"] = json.loads(body)["body"]
+            return entry
+        raise LookupError(path)
+
+
+@pytest.fixture
+def api(job: Job) -> Iterator[Comments]:
+    comments = Comments()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _handle(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            comments.requests.append(self.command)
+            comments.tokens.add(self.headers.get("Authorization"))
+            code, answer = comments.refuse or 200, {}
+            if not comments.refuse:
+                answer = comments.answer(self.command, self.path, body)
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        do_GET = do_POST = do_PATCH = _handle  # noqa: N815 - as http.server calls them
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    comments.url = f"http://127.0.0.1:{server.server_port}"
+    job.environment["GITHUB_API_URL"] = comments.url
+    yield comments
+    server.shutdown()
+    server.server_close()
+
+
+def test_comment_is_written_once_and_then_updated(
+    job: Job, api: Comments, gate: Callable[..., Path]
+) -> None:
+    api.add("looks good", "someone")
+    gate(RED)
+    job.gate()
+    assert job.comment().returncode == 0
+    assert len(api.entries) == 2
+    first = api.entries[1]["body"]
+    assert first.startswith("<!-- npu-compat: CI-gate-0 -->\n## ❌ NPU compatibility: failed")
+    assert first.endswith("[Log and reports](https://github.example/octo/models/actions/runs/42)\n")
+    gate(GREEN)
+    job.gate()
+    assert job.comment().returncode == 0
+    assert len(api.entries) == 2
+    assert "## ✅ NPU compatibility: passed" in api.entries[1]["body"]
+    assert api.tokens == {"Bearer secret"}
+
+
+def test_comment_of_another_job_or_author_is_left_alone(job: Job, api: Comments) -> None:
+    marker = "<!-- npu-compat: CI-gate-0 -->\n"
+    api.add(f"{marker}not yours", "someone")
+    api.add("<!-- npu-compat: CI-gate-1 -->\nanother job", "bot[bot]")
+    assert job.comment().returncode == 0
+    assert [entry["body"] for entry in api.entries[:2]] == [
+        f"{marker}not yours",
+        "<!-- npu-compat: CI-gate-1 -->\nanother job",
+    ]
+    assert api.entries[2]["body"].startswith(f"{marker}## ❌ NPU compatibility: no verdict")
+
+
+def test_own_comment_is_found_on_a_later_page(job: Job, api: Comments) -> None:
+    for i in range(250):
+        api.add(f"comment {i}", "someone")
+    api.add("<!-- npu-compat: CI-gate-0 -->\nold", "bot[bot]")
+    job.comment()
+    assert len(api.entries) == 251
+    assert api.requests == ["GET", "GET", "GET", "PATCH"]
+
+
+def test_long_comment_fits(job: Job, api: Comments, tmp_path: Path) -> None:
+    file = tmp_path / "long.md"
+    file.write_text("é" * 100_000, encoding="utf-8")
+    job.comment(file=str(file))
+    assert len(api.entries[0]["body"]) == 65_536
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(403, "::notice title=npu-compat::"), (500, "::warning title=npu-compat::")],
+)
+def test_comment_that_is_refused_changes_no_verdict(
+    job: Job, api: Comments, status: int, said: str
+) -> None:
+    """Tokens of pull requests from forks may only read."""
+    api.refuse = status
+    done = job.comment()
+    assert done.returncode == 0
+    assert done.stdout.startswith(said)
+    assert "Traceback" not in done.stderr
+
+
+def test_unreachable_api_and_runs_without_pull_request(job: Job) -> None:
+    job.environment["GITHUB_API_URL"] = "http://127.0.0.1:9"
+    assert job.comment().stdout.startswith("::warning title=npu-compat::No comment")
+    Path(job.environment["GITHUB_EVENT_PATH"]).write_text("{}", encoding="utf-8")
+    done = job.comment()
+    assert (done.returncode, done.stdout.split("::")[1]) == (0, "notice title=npu-compat")
+
+
+def test_red_stays_red_until_reports_are_uploaded() -> None:
+    after = STEPS[STEPS.index(step("gate")) + 1 :]
+    assert [("always()" in s["if"]) for s in after] == [True] * 3
+    assert "continue-on-error" not in step("gate")
+    assert any("upload-artifact" in s.get("uses", "") for s in after)
+
+
+def calls(tree: Any) -> Iterator[str]:
+    """All that `run:` says anywhere in a file."""
+    if isinstance(tree, dict):
+        if isinstance(tree.get("run"), str):
+            yield tree["run"]
+        for value in tree.values():
+            yield from calls(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from calls(value)
+
+
+@pytest.mark.parametrize("file", [ACTION / "action.yml", *WORKFLOWS], ids=lambda f: f.name)
+def test_yaml_holds_no_logic(file: Path) -> None:
+    """A step calls one thing; what comes from outside reaches it through the environment."""
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for call in calls(tree):
+        assert "${{" not in call
+        assert "\n" not in call.strip()
+        assert not re.search(r"&&|\|\||;|\bif\b|\|", call), call
+
+
+@pytest.mark.parametrize("file", [ACTION / "action.yml", *WORKFLOWS], ids=lambda f: f.name)
+def test_actions_are_pinned_and_tokens_are_not_left_behind(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    used = re.findall(r"uses: (\S+)(.*)", text)
+    assert used
+    for name, comment in used:
+        own = name.startswith("$/")
+        assert own or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", name), name
+        assert own or re.fullmatch(r" # v\d+\.\d+\.\d+", comment), comment
+    assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+
+
+LINTERS = {
+    "actionlint": ["actionlint", *map(str, WORKFLOWS)],
+    "shellcheck": ["shellcheck", *map(str, sorted(ACTION.glob("*.sh")))],
+    "zizmor": ["zizmor", "--offline", "--quiet", str(ROOT / ".github")],
+}
+
+
+@pytest.mark.parametrize("linter", LINTERS)
+def test_linters_have_nothing_to_say(linter: str) -> None:
+    here = Path(sys.executable).parent / linter
+    found = str(here) if here.exists() else shutil.which(linter)
+    if found is None:
+        pytest.skip(f"{linter} is not installed; `make lint` runs it")
+    command = [found, *LINTERS[linter][1:]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
