@@ -96,7 +96,7 @@ def test_long_page_is_cut_by_entries_and_says_so() -> None:
     assert page.count("<pre>") == page.count("</pre>")
     last = page.splitlines()[-1]
     shown = page.count("<details>")
-    assert last.startswith("**Cut to 65536 bytes.** Left out: ")
+    assert last.startswith("**Cut to 64936 bytes.** Left out: ")
     assert f"{1000 - shown} of 1000 failures" in last
     assert "rows of the table" in last
 
