@@ -406,6 +406,52 @@ def test_actions_are_pinned_and_tokens_are_not_left_behind(file: Path) -> None:
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
 
 
+DOCS = ROOT / "docs" / "ci.md"
+DOCUMENTED = [
+    block
+    for block in re.findall(r"```yml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    if "jobs:" in block
+]
+
+
+@pytest.mark.parametrize("block", DOCUMENTED, ids=["action", "workflow"])
+def test_documented_workflows(block: str, tmp_path: Path) -> None:
+    """What people copy: valid, and every input in it is one that there is."""
+    workflow = yaml.safe_load(block)
+    (job,) = workflow["jobs"].values()
+    if "steps" in job:
+        given, known = job["steps"][-1]["with"], METADATA["inputs"]
+        assert job["steps"][-1]["uses"].endswith(
+            f"/pytest-npu-compat/{ACTION.relative_to(ROOT)}@REF"
+        )
+    else:
+        (file,) = (f for f in WORKFLOWS if f.name == "npu-compat.yml")
+        called = yaml.safe_load(file.read_text(encoding="utf-8"))
+        given, known = job["with"], called[True]["workflow_call"]["inputs"]  # YAML's "on"
+        assert job["uses"].endswith(f"/pytest-npu-compat/{file.relative_to(ROOT)}@REF")
+    assert set(given) <= set(known)
+    linter = installed("actionlint")
+    path = tmp_path / "workflow.yml"
+    path.write_text(block, encoding="utf-8")
+    done = subprocess.run([linter, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_input_of_the_action_is_documented_and_has_its_default() -> None:
+    rows = re.findall(r"(?m)^\| (`.*?) \|.*\| (.*?) ?\|$", DOCS.read_text(encoding="utf-8"))
+    documented = {name.strip("`") for names, _ in rows for name in names.split(", ")}
+    assert documented == set(METADATA["inputs"])
+
+
+def installed(linter: str) -> str:
+    """Path of a linter; skips the test if it is not there."""
+    beside = Path(sys.executable).with_name(linter)
+    found = str(beside) if beside.exists() else shutil.which(linter)
+    if found is None:
+        pytest.skip(f"{linter} is not installed; `make lint` runs it")
+    return found
+
+
 LINTERS = {
     "actionlint": ["actionlint", *map(str, WORKFLOWS)],
     "shellcheck": ["shellcheck", *map(str, sorted(ACTION.glob("*.sh")))],
@@ -415,10 +461,6 @@ LINTERS = {
 
 @pytest.mark.parametrize("linter", LINTERS)
 def test_linters_have_nothing_to_say(linter: str) -> None:
-    here = Path(sys.executable).parent / linter
-    found = str(here) if here.exists() else shutil.which(linter)
-    if found is None:
-        pytest.skip(f"{linter} is not installed; `make lint` runs it")
-    command = [found, *LINTERS[linter][1:]]
+    command = [installed(linter), *LINTERS[linter][1:]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
