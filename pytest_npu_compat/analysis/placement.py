@@ -6,52 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_npu_compat.analysis.matching import (
+    Composite,
+    Matches,
+    Rejection,
+    composite_calls,
+    match,
+)
 from pytest_npu_compat.analysis.regions import RegionNode, form_regions
 from pytest_npu_compat.model.program import Call, Program, Ref
-from pytest_npu_compat.target.base import Hazard, Judgement, Pattern, Target
+from pytest_npu_compat.target.base import Hazard, Target
 from pytest_npu_compat.target.constraint import Violation
 
 if TYPE_CHECKING:
     import tvm
 
-__all__ = ["Composite", "Placement", "Rejection", "place"]
+__all__ = ["Placement", "place"]
 
 _STRUCTURAL = {"tuple", "tuple_get_item"}
-
-
-@dataclass(frozen=True)
-class Composite:
-    """Calls that a pattern matched and the target takes.
-
-    Attributes:
-        name: E.g. ``ethos-n78.conv2d``.
-        calls: Indices of its calls, in order of execution.
-        computes: Whether it multiplies and accumulates.
-        hazards: What the real stack does wrong with it.
-    """
-
-    name: str
-    calls: tuple[int, ...]
-    computes: bool
-    hazards: tuple[Hazard, ...]
-
-    @property
-    def root(self) -> int:
-        """The call whose result leaves the composite."""
-        return self.calls[-1]
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """Calls that a pattern matched and the target refuses.
-
-    Attributes:
-        calls: Indices of the calls, in order of execution.
-        violations: The constraints they break.
-    """
-
-    calls: tuple[int, ...]
-    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True)
@@ -101,10 +73,10 @@ def place(program: Program, target: Target) -> Placement:
         program: A model in integer form.
         target: What to place it on.
     """
-    patterns = target.patterns()
-    journal = _Journal(program)
-    module = _fuse(program, patterns, journal)
-    composites = _composites(module, patterns, journal)
+    matches = match(program, target)
+    if target.matching == "relax":
+        return _placed_by_relax(program, target, matches)
+    composites = matches.composites
     graph, root = _region_graph(program, composites)
     regions = form_regions(graph, root)
     by_root = {composite.root: composite for composite in composites}
@@ -119,12 +91,6 @@ def place(program: Program, target: Target) -> Placement:
             sent_back.extend(roots)
     kept.sort()
     cyclic = frozenset(i for i, roots in enumerate(kept) if set(roots) & set(regions.cyclic))
-    matched = {index for composite in composites for index in composite.calls}
-    unmatched = {
-        call.index: target.unmatched(program, call)
-        for call in program.calls
-        if call.index not in matched and call.op not in _STRUCTURAL
-    }
     inlines = target.inline_non_compute_intensive_partitions
     return Placement(
         program=program,
@@ -134,104 +100,52 @@ def place(program: Program, target: Target) -> Placement:
         pass_through=0 if inlines else regions.pass_through,
         cyclic=cyclic,
         cyclic_hazard=target.cyclic_hazard,
-        rejections=tuple(journal.rejections.values()),
-        unmatched=unmatched,
-        module=None if cyclic else _partitioned(module, target, kept),
+        rejections=matches.rejections,
+        unmatched=_unmatched(program, target, composites),
+        module=None if cyclic else _partitioned(matches.module, target, kept),
     )
 
 
-class _Journal:
-    """What the check functions saw: the reasons of rejected matches, the hazards of taken ones."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.rejections: dict[int, Rejection] = {}
-        self.hazards: dict[int, tuple[Hazard, ...]] = {}
-
-    def record(self, pattern: Pattern, calls: Sequence[Call]) -> bool:
-        judgement: Judgement = pattern.judge(self.program, calls)
-        root = calls[-1].index
-        if not judgement.violations:
-            self.rejections.pop(root, None)
-            self.hazards[root] = judgement.hazards
-            return True
-        # Of several refused matches the longest says most (a convolution, not its requantize);
-        # among equals the one tried last is the most general form.
-        known = self.rejections.get(root)
-        if known is None or len(known.calls) <= len(calls):
-            indices = tuple(call.index for call in calls)
-            self.rejections[root] = Rejection(indices, judgement.violations)
-        return False
-
-
-def _call_indices(expressions: Sequence[Any]) -> list[int]:
+def _placed_by_relax(program: Program, target: Target, matches: Matches) -> Placement:
+    """Regions as TVM's MergeCompositeFunctions forms them, which leaves no cycles."""
     from tvm import relax
 
-    from pytest_npu_compat.model.relax_module import CALL_ATTR
-
-    return sorted(
-        int(expr.attrs[CALL_ATTR])
-        for expr in expressions
-        if isinstance(expr, relax.Call)
-        and expr.attrs is not None
-        and CALL_ATTR in expr.attrs.keys()  # noqa: SIM118 - DictAttrs is no dict
-    )
-
-
-def _function_calls(function: Any) -> list[int]:
-    """Indices of the calls in the body of a composite function, in order of execution."""
-    return _call_indices([b.value for block in function.body.blocks for b in block.bindings])
-
-
-def _fuse(program: Program, patterns: Sequence[Pattern], journal: _Journal) -> tvm.IRModule:
-    """Runs TVM's FuseOpsByPattern with the target's patterns and constraints."""
-    from tvm import relax
-
-    from pytest_npu_compat.model import relax_module
-
-    present = {call.op for call in program.calls}
-    readers = {index: set(users) for index, users in program.users().items()}
-    for position, ref in enumerate(program.outputs):
-        if isinstance(ref, int):
-            readers[ref].add(len(program.calls) + position)
-
-    def check(pattern: Pattern) -> Any:
-        def accept(context: relax.transform.PatternCheckContext) -> bool:
-            indices = _call_indices(list(context.matched_bindings.values()))
-            # TVM 0.27 would copy or fuse a result that is read elsewhere too; the reference throws such
-            # a match away (rules 2.2).
-            if any(readers[i] - set(indices) for i in indices[:-1]):
-                return False
-            return journal.record(pattern, [program.calls[i] for i in indices])
-
-        return accept
-
-    for op in present - _STRUCTURAL:
-        relax_module.register(op)
-    fusion = [
-        (p.composite, built, {"root": built}, check(p))
-        for p in patterns
-        if p.ops <= present
-        for built in [p.build()]
+    module = relax.transform.MergeCompositeFunctions()(matches.module)
+    partitions = [
+        tuple(sorted(calls[-1] for calls in _inner_composites(function)))
+        for function in module.functions.values()
+        if function.attrs is not None and "Codegen" in function.attrs
     ]
-    module = relax_module.build(program)
-    return relax.transform.FuseOpsByPattern(fusion, bind_constants=False)(module)
+    return Placement(
+        program=program,
+        composites=matches.composites,
+        partitions=tuple(sorted(partitions)),
+        sent_back=frozenset(),
+        pass_through=0,
+        cyclic=frozenset(),
+        cyclic_hazard=target.cyclic_hazard,
+        rejections=matches.rejections,
+        unmatched=_unmatched(program, target, matches.composites),
+        module=module,
+    )
 
 
-def _composites(
-    module: tvm.IRModule, patterns: Sequence[Pattern], journal: _Journal
-) -> tuple[Composite, ...]:
-    computes = {pattern.composite: pattern.computes for pattern in patterns}
-    found = []
-    for function in module.functions.values():
-        if function.attrs is None or "Composite" not in function.attrs:
-            continue
-        name = str(function.attrs["Composite"])
-        calls = _function_calls(function)
-        found.append(
-            Composite(name, tuple(calls), computes[name], journal.hazards.get(calls[-1], ()))
-        )
-    return tuple(sorted(found, key=lambda composite: composite.root))
+def _inner_composites(partition: Any) -> list[list[int]]:
+    """The calls of each composite function inside of a partition."""
+    values = [binding.value for block in partition.body.blocks for binding in block.bindings]
+    return [calls for value in values if (calls := composite_calls(value))]
+
+
+def _unmatched(
+    program: Program, target: Target, composites: Sequence[Composite]
+) -> dict[int, Violation]:
+    """Why no pattern takes the calls that are in no composite."""
+    matched = {index for composite in composites for index in composite.calls}
+    return {
+        call.index: target.unmatched(program, call)
+        for call in program.calls
+        if call.index not in matched and call.op not in _STRUCTURAL
+    }
 
 
 def _region_graph(
@@ -292,8 +206,8 @@ def _partitioned(
     region_of = {root: i for i, roots in enumerate(partitions) for root in roots}
     functions, returned = {}, {}
     for variable, function in module.functions.items():
-        if function.attrs is not None and "Composite" in function.attrs:
-            root = _function_calls(function)[-1]
+        if calls := composite_calls(function):
+            root = calls[-1]
             if root not in region_of:
                 returned[variable] = function.without_attr("Composite").without_attr("Primitive")
                 continue

@@ -1,4 +1,4 @@
-"""A model as a sequence of calls to integer operators: the form that the rules of an NPU speak about.
+"""A model as a sequence of calls to operators, in the form that the rules of an NPU speak about.
 
 The operators carry the names that TVM's Relay gave them (``qnn.conv2d``, ``nn.bias_add``, ...),
 because the rules of the reference are written in those terms. Activations of rank 4 are NHWC.
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_npu_compat.model.graph import TensorType
+
+if TYPE_CHECKING:
+    import tvm
 
 __all__ = ["Call", "Form", "Leaf", "Operator", "Program", "Ref"]
 
@@ -104,12 +107,14 @@ class Program:
         calls: In order of execution.
         outputs: What the program returns, in the order of the graph's outputs.
         operators: The operators of the model.
+        module: The TVM module that it was read from; None if `relax_module.py` is to make it.
     """
 
     leaves: Mapping[str, Leaf]
     calls: tuple[Call, ...]
     outputs: tuple[Ref, ...]
     operators: tuple[Operator, ...]
+    module: tvm.IRModule | None = field(default=None, compare=False)
 
     def type_of(self, ref: Ref) -> TensorType:
         """Type of what a call reads."""

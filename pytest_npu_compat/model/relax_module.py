@@ -8,7 +8,8 @@ to be run. A call carries its result type as a type argument, as `R.call_pure_pa
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import tvm
@@ -19,10 +20,22 @@ from pytest_npu_compat.model.graph import TensorType
 from pytest_npu_compat.model.program import Call, Program
 from pytest_npu_compat.model.quantization import Quantization
 
-__all__ = ["CALL_ATTR", "build", "listing", "register"]
+__all__ = [
+    "build",
+    "call_index",
+    "call_name",
+    "identifier",
+    "listing",
+    "opaque_call",
+    "register",
+    "relax_type",
+    "tensor_types",
+]
 
 CALL_ATTR = "call"
-"""Attribute of every call: its index in the program."""
+"""Attribute of every call of the integer form: its index in the program."""
+
+_CALL_NAME = re.compile(r"call(\d+)")
 
 _DTYPES = {
     *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
@@ -52,14 +65,17 @@ def build(program: Program) -> tvm.IRModule:
         program: A model in integer form.
 
     Returns:
-        A module with one function ``main``. Its parameters are the graph's inputs, then the
-        constants, whose values it does not have; the attribute ``num_input`` separates them.
+        The program's own module if it has one. Else a module with one function ``main``: its parameters
+        are the graph's inputs, then the constants, whose values it does not have; the attribute
+        ``num_input`` separates them.
     """
+    if program.module is not None:
+        return program.module
     names = sorted(program.leaves, key=lambda name: program.leaves[name].constant)
     used = _used_leaves(program)
     names = [n for n in names if not program.leaves[n].constant or n in used]
     leaves = {
-        name: relax.Var(_identifier(name, index), _type(program.leaves[name].type))
+        name: relax.Var(identifier(name, index), relax_type(program.leaves[name].type))
         for index, name in enumerate(names)
     }
     inputs = sum(not program.leaves[name].constant for name in names)
@@ -81,7 +97,7 @@ def _emit(builder: relax.BlockBuilder, call: Call, args: list[relax.Expr]) -> re
         return relax.Tuple(args)
     if call.op == "tuple_get_item":
         return builder.emit(relax.TupleGetItem(args[0], call.attrs["index"]))
-    types = [_type(type_) for type_ in call.types]
+    types = [relax_type(type_) for type_ in call.types]
     result = tvm.ir.TupleType(types) if call.returns_tuple else types[0]
     expr = relax.Call(
         register(call.op),
@@ -90,6 +106,34 @@ def _emit(builder: relax.BlockBuilder, call: Call, args: list[relax.Expr]) -> re
         ty_args=[result],
     )
     return builder.emit(expr)
+
+
+def opaque_call(name: str, args: Sequence[relax.Expr], types: Sequence[tvm.ir.Type]) -> relax.Call:
+    """A call to an operator that TVM does not know, registered under a name of the file's.
+
+    Args:
+        name: E.g. ``onnx.TopK``.
+        args: What it reads.
+        types: Of its results; several make a tuple.
+    """
+    result = types[0] if len(types) == 1 else tvm.ir.TupleType(list(types))
+    return relax.Call(register(name), list(args), ty_args=[result])
+
+
+def call_name(index: int) -> str:
+    """Name of the variable of a call whose attributes are TVM's own, which cannot carry its index."""
+    return f"call{index}"
+
+
+def call_index(variable: relax.Var, value: relax.Expr) -> int | None:
+    """Index in the program of the call that a binding is; None if it is none of the program's."""
+    if not isinstance(value, relax.Call):
+        return None
+    attrs = value.attrs
+    if isinstance(attrs, tvm.ir.DictAttrs) and CALL_ATTR in attrs.keys():  # noqa: SIM118 - no dict
+        return int(attrs[CALL_ATTR])
+    match = _CALL_NAME.fullmatch(str(variable.name))
+    return int(match[1]) if match else None
 
 
 def listing(module: tvm.IRModule, calls: Collection[int]) -> list[str]:
@@ -104,9 +148,7 @@ def listing(module: tvm.IRModule, calls: Collection[int]) -> list[str]:
     """
     bindings = [binding for block in module["main"].body.blocks for binding in block.bindings]
     return [
-        _line(binding)
-        for binding in bindings
-        if isinstance(binding.value, relax.Call) and binding.value.attrs[CALL_ATTR] in calls
+        _line(binding) for binding in bindings if call_index(binding.var, binding.value) in calls
     ]
 
 
@@ -115,8 +157,11 @@ def _line(binding: relax.Binding) -> str:
     shown = [_shown(arg) for arg in call.args]
     # The names of the file's own nodes are the reader's to add: they are not part of the IR.
     hidden = (CALL_ATTR, "quantization_node")
-    shown += [f"{k}={_shown(v)}" for k, v in call.attrs.items() if k not in hidden]
-    return f"{binding.var.name}: {_shown(call.ty_args[0])} = {call.op.name}({', '.join(shown)})"
+    own = isinstance(call.attrs, tvm.ir.DictAttrs)
+    attrs = call.attrs.items() if own else ()
+    shown += [f"{k}={_shown(v)}" for k, v in attrs if k not in hidden]
+    op = call.op.name if isinstance(call.op, tvm.ir.Op) else call.op.name_hint
+    return f"{binding.var.name}: {_shown(binding.var.ty)} = {op}({', '.join(shown)})"
 
 
 def _shown(value: Any) -> str:
@@ -135,7 +180,8 @@ def _used_leaves(program: Program) -> set[str]:
     return {ref for ref in refs if isinstance(ref, str)}
 
 
-def _type(type_: TensorType) -> relax.TensorType:
+def relax_type(type_: TensorType) -> relax.TensorType:
+    """A tensor type of TVM; see `_DTYPES` for what it cannot say."""
     dtype = type_.dtype if type_.dtype in _DTYPES else "float32"
     shape = type_.static_shape
     if shape is not None:
@@ -143,7 +189,20 @@ def _type(type_: TensorType) -> relax.TensorType:
     return relax.TensorType(dtype=dtype, ndim=-1 if type_.shape is None else len(type_.shape))
 
 
-def _identifier(name: str, index: int) -> str:
+def tensor_types(type_: tvm.ir.Type) -> list[TensorType]:
+    """The tensors of a type of TVM; what is no tensor has no known shape and type."""
+    if isinstance(type_, tvm.ir.TupleType):
+        return [tensor for field in type_.fields for tensor in tensor_types(field)]
+    if not isinstance(type_, relax.TensorType):
+        return [TensorType(None, "unknown")]
+    dtype = str(type_.dtype) or "unknown"
+    if type_.shape is not None and isinstance(type_.shape, relax.ShapeExpr):
+        dims = tuple(int(d) if isinstance(d, tvm.tirx.IntImm) else None for d in type_.shape.values)
+        return [TensorType(dims, dtype)]
+    return [TensorType(None if type_.ndim < 0 else (None,) * type_.ndim, dtype)]
+
+
+def identifier(name: str, index: int) -> str:
     """A valid Relax variable name that still shows where it comes from."""
     cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in name[:60])
     return f"p{index}_{cleaned}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -11,11 +11,18 @@ from pytest_npu_compat.target.constraint import Violation
 
 if TYPE_CHECKING:
     from tvm.relax.dpl import DFPattern
+    from tvm.relax.transform import PatternCheckContext
 
-__all__ = ["Form", "Hazard", "Judgement", "Pattern", "Target"]
+__all__ = ["Form", "Hazard", "Judgement", "Matching", "Pattern", "Target"]
 
-Form: TypeAlias = Literal["integer_form", "operator_form"]
+Form: TypeAlias = Literal["integer_form", "operator_form", "relax_form"]
 """Module of `model/` that brings a graph to the form."""
+
+Matching: TypeAlias = Literal["relay", "relax"]
+"""Whose matches and regions count: those of Relay, which the reference used, or those of Relax.
+
+Relay throws a match away whose inner result is read elsewhere, and merges regions by a rule of its own
+(`analysis/regions.py`)."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class Pattern:
         computes: Whether it multiplies and accumulates: a region without such a composite goes back
             to the CPU.
         operator: Reads the operator that a match stands for, for targets that tell its cost.
+        parts: Parts of the TVM pattern by name, which `check` looks at.
+        check: A condition of TVM's own, besides those that `judge` knows; None if there is none.
     """
 
     composite: str
@@ -68,6 +77,8 @@ class Pattern:
     judge: Callable[[Program, Sequence[Call]], Judgement]
     computes: bool = False
     operator: Callable[[Program, Sequence[Call]], object] | None = None
+    parts: Mapping[str, DFPattern] = field(default_factory=dict, hash=False)
+    check: Callable[[PatternCheckContext], bool] | None = None
 
 
 class Target(Protocol):
@@ -90,6 +101,10 @@ class Target(Protocol):
         """The form of a model that its patterns and rules are about."""
 
     @property
+    def matching(self) -> Matching:
+        """Whose matches and regions count."""
+
+    @property
     def inline_non_compute_intensive_partitions(self) -> bool:
         """Whether a region without multiply-accumulates goes back to the CPU."""
 
@@ -99,6 +114,9 @@ class Target(Protocol):
 
     def patterns(self) -> Sequence[Pattern]:
         """Patterns in the order in which they are tried."""
+
+    def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
+        """What is said of a match that a pattern's own `check` refuses."""
 
     def unmatched(self, program: Program, call: Call) -> Violation:
         """Why no pattern takes a call."""

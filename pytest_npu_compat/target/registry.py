@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_npu_compat.target.base import Target
+from pytest_npu_compat.target.byoc import BACKENDS, ByocTarget
 from pytest_npu_compat.target.ethos_n78.target import EthosN78
 from pytest_npu_compat.target.ethos_n78.variants import DEFAULT_VARIANT, VARIANTS
 from pytest_npu_compat.target.profile.declaration import Profile
@@ -15,25 +16,28 @@ from pytest_npu_compat.target.profile.target import ProfileTarget
 __all__ = ["TargetError", "default_variant", "make_target", "target_names", "variants_of"]
 
 
+_ETHOS_N78 = "ethos-n78"
+
+
 class TargetError(ValueError):
     """A target or variant that does not exist, or an option that it does not have."""
 
 
 def target_names() -> tuple[str, ...]:
     """Names of the targets that this version knows."""
-    return ("ethos-n78",)
+    return (_ETHOS_N78, *BACKENDS)
 
 
 def variants_of(name: str) -> tuple[str, ...]:
-    """Names of a target's variants."""
+    """Names of a target's variants; none of a target that has no variants."""
     _check(name, target_names(), "target")
-    return tuple(VARIANTS)
+    return tuple(VARIANTS) if name == _ETHOS_N78 else ()
 
 
 def default_variant(name: str) -> str:
-    """The variant that is meant when none is named."""
+    """The variant that is meant when none is named; empty for a target that has none."""
     _check(name, target_names(), "target")
-    return DEFAULT_VARIANT
+    return DEFAULT_VARIANT if name == _ETHOS_N78 else ""
 
 
 def make_target(
@@ -56,6 +60,10 @@ def make_target(
     if profile is not None:
         return ProfileTarget(profile)
     variants = variants_of(name)
+    if not variants:
+        for what in (*([f"variant {variant}"] if variant is not None else []), *(options or {})):
+            raise TargetError(f"{name} is a backend of TVM, which has no {what}.")
+        return ByocTarget(name)
     if variant is not None:
         _check(variant, variants, f"variant of {name}")
     known = ("inline_non_compute_intensive_partitions", "sram_size")

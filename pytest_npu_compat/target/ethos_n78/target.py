@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_npu_compat.model.program import Call, Program, Ref
-from pytest_npu_compat.target.base import Form, Hazard, Pattern
+from pytest_npu_compat.target.base import Form, Hazard, Matching, Pattern
 from pytest_npu_compat.target.constraint import Violation
 from pytest_npu_compat.target.cost import OnChip, PassCost, Step
 from pytest_npu_compat.target.ethos_n78.hazards import CYCLIC
@@ -55,9 +55,18 @@ class EthosN78:
         """The form of a model that its patterns and rules are about."""
         return "integer_form"
 
+    @property
+    def matching(self) -> Matching:
+        """The reference is a backend of Relay."""
+        return "relay"
+
     def patterns(self) -> Sequence[Pattern]:
         """Patterns in the order in which they are tried."""
         return pattern_table(self.capabilities)
+
+    def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
+        """Its patterns have no check of TVM's own, so what no pattern takes is all there is to say."""
+        return self.unmatched(program, calls[-1])
 
     def unmatched(self, program: Program, call: Call) -> Violation:
         """Why no pattern takes a call."""

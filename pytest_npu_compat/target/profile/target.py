@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_npu_compat.model.operator_form import call_name
 from pytest_npu_compat.model.program import Call, Program
-from pytest_npu_compat.target.base import Form, Hazard, Judgement, Pattern
+from pytest_npu_compat.target.base import Form, Hazard, Judgement, Matching, Pattern
 from pytest_npu_compat.target.constraint import Level, Violation
 from pytest_npu_compat.target.profile.declaration import OperatorRule, Profile
 from pytest_npu_compat.target.profile.judge import judge
@@ -64,6 +64,11 @@ class ProfileTarget:
         """The form of a model that its patterns and rules are about."""
         return "operator_form"
 
+    @property
+    def matching(self) -> Matching:
+        """Each pattern is one call, so only regions differ: those of the reference leave no gaps."""
+        return "relay"
+
     def patterns(self) -> Sequence[Pattern]:
         """One for each operator type."""
         return [
@@ -80,6 +85,10 @@ class ProfileTarget:
         self, rules: Sequence[OperatorRule], program: Program, calls: Sequence[Call]
     ) -> Judgement:
         return Judgement(judge(self.profile, rules, Subject(program, calls[-1])))
+
+    def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
+        """Its patterns have no check of TVM's own, so what no pattern takes is all there is to say."""
+        return self.unmatched(program, calls[-1])
 
     def unmatched(self, program: Program, call: Call) -> Violation:  # noqa: ARG002 - the protocol's
         """The operator type is not in the profile."""
