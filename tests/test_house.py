@@ -186,7 +186,7 @@ def test_examples_behave_as_documented() -> None:
     demo = [sys.executable, str(ROOT / "examples" / "demo.py")]
     run = subprocess.run(demo, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-3000:]
-    assert "7 models pass the gate, 6 fail it on purpose" in run.stdout
+    assert "9 models pass the gate, 7 fail it on purpose" in run.stdout
 
 
 def test_example_models_are_built_from_code(tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_npu_compat.model.program import Call, Program
-from pytest_npu_compat.target.base import Form, Hazard, Judgement, Matching, Pattern
+from pytest_npu_compat.target.base import (
+    Form,
+    Hazard,
+    Judgement,
+    Matching,
+    Pattern,
+    TargetError,
+)
 from pytest_npu_compat.target.constraint import Level, Violation
 
 if TYPE_CHECKING:
@@ -83,17 +90,17 @@ class ByocTarget:
         """TVM's table, in the order in which TVM tries it.
 
         Raises:
-            LookupError: This TVM has no pattern for the backend.
+            TargetError: This TVM has no pattern for the backend.
         """
         from tvm.relax.backend.pattern_registry import get_patterns_with_prefix
 
         try:
             importlib.import_module(BACKENDS[self.name])
         except ImportError as error:
-            raise LookupError(f"This TVM has no backend {self.name}.") from error
+            raise TargetError(f"This TVM has no backend {self.name}.") from error
         table = get_patterns_with_prefix(f"{self.name}.")
         if not table:
-            raise LookupError(f"This TVM has no patterns for {self.name}.")
+            raise TargetError(f"This TVM has no patterns for {self.name}.")
         return [_pattern(entry) for entry in table]
 
     def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
