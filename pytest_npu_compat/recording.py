@@ -13,11 +13,19 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_npu_compat.stray import DESELECTED, names_files, stray_gates, took_everything
+from pytest_npu_compat.missed import Missed, missed
+from pytest_npu_compat.naming import CHECK_ID
+from pytest_npu_compat.stray import (
+    DESELECTED,
+    gate_patterns,
+    names_files,
+    stray_gates,
+    took_everything,
+)
 
 if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
@@ -86,6 +94,8 @@ class Recorder:
     annotations: str = ""
     _checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
+    _skipped: dict[str, str] = field(default_factory=dict)
+    _collected: set[str] = field(default_factory=set)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes what a check says of itself."""
@@ -96,12 +106,25 @@ class Recorder:
             # An error around a check, e.g. an xdist worker that crashed: nobody judged it.
             reason = report.longreprtext.strip().splitlines() or ["no reason was recorded"]
             self._broken[report.nodeid] = f"{report.nodeid}: {reason[-1]}"
+        elif report.skipped and report.when == "setup":
+            # By a mark or a hook of the project; a check that is `off` skips itself, and says so.
+            skipped = report.longrepr
+            reason = [str(skipped[2] if isinstance(skipped, tuple) else skipped)]
+            self._skipped[getattr(report, CHECK_ID, report.nodeid)] = reason[0]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Takes what an xdist worker says when it ends; it alone knows what was deselected."""
         if getattr(node, "workeroutput", {}).get(WORKER_DESELECTED):
             node.config.stash[DESELECTED] = True
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        """Takes the checks that an xdist worker has collected."""
+        patterns = gate_patterns(node.config)
+        self._collected.update(
+            id_ for id_ in ids if any(Path(id_.split("::")[0]).match(p) for p in patterns)
+        )
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Takes the error of a gate file that could not be read."""
@@ -114,23 +137,29 @@ class Recorder:
         """Closes the record, writes what was asked for, and fails a run that only looked green."""
         if session.config.option.collectonly:
             return
+        self._collected.update(item.nodeid for item in session.items if hasattr(item, "checks"))
+        left = list(missed(self._collected, {*self._checks, *self._broken}, self._skipped))
         seen = {Path(value["path"]) for value in self._checks.values()}
+        seen |= {session.config.rootpath / id_.split("::")[0] for id_ in self._collected}
         stray = list(stray_gates(session, seen, self._broken))
         options = self.options
         narrow = names_files(session)
         demanded = options.needs_reports or (options.strict and not narrow)
-        if self._checks or self._broken or stray or demanded:
-            whole = took_everything(session) and not stray and not self._broken
-            self._close(stray, whole=whole, narrow=narrow)
+        if self._checks or self._broken or left or stray or demanded:
+            whole = took_everything(session) and not (stray or left or self._broken)
+            self._close(stray, left, session.config.rootpath, whole=whole, narrow=narrow)
         notes = self.run.notes if self.run is not None else ()
         errors = any(note.level == "error" for note in notes)
         green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if errors and session.exitstatus in green:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _close(self, stray: list[str], *, whole: bool, narrow: bool) -> None:
+    def _close(
+        self, stray: list[str], left: list[Missed], root: Path, *, whole: bool, narrow: bool
+    ) -> None:
         """Imports what makes the record: a run without gate files does not pay for it."""
         from pytest_npu_compat.analysis.report import Report
+        from pytest_npu_compat.collection import relative
         from pytest_npu_compat.gate.outcome import Note, Outcome
         from pytest_npu_compat.render.outputs import finish
         from pytest_npu_compat.run_record import Record
@@ -151,6 +180,12 @@ class Recorder:
         for file in stray:
             text = f"{file} lies here, but this run did not collect it"
             record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
+        for some in left:
+            file = relative(root / some.file)
+            level: Literal["note", "error"] = (
+                "note" if some.reasons and not self.options.strict else "error"
+            )
+            record.add_note(Note("not-judged", level, f"{file}: {some.text}", file))
         environ = os.environ if self.options.github else None
         run = record.close(whole=whole, narrow=narrow)
         self.run, self.annotations = finish(run, self.options.files, environ)
