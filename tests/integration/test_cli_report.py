@@ -9,7 +9,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from pytest_npu_compat.cli import main
 from pytest_npu_compat.commands.report import today
@@ -72,6 +74,23 @@ def test_example_models_are_reported_alike_in_both_languages(
     prose = re.sub(r"```.*?```|`[^`\n]*`|<code>.*?</code>", "", pages[1], flags=re.DOTALL)
     assert re.findall(r".*\b(?:the|of|must|be|its|use)\b.*", prose) == []
     assert re.search(r"\bthe\b", pages[0])
+
+
+def test_a_float_operator_is_not_said_to_stay_in_integers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two float models that differ in their only operator, beside one that has a Q/DQ pair."""
+    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 16, 8, 8]) for n in "xy"]
+    imports = [helper.make_opsetid("", 13), helper.make_opsetid("custom", 1)]
+    for kind, domain in (("Foo", "custom"), ("Softmax", "")):
+        node = helper.make_node(kind, ["x"], ["y"], "n", domain=domain)
+        graph = helper.make_graph([node], "g", tensors[:1], tensors[1:])
+        onnx.save(helper.make_model(graph, opset_imports=imports), tmp_path / f"{kind}.onnx")
+    models = [str(tmp_path / "Foo.onnx"), str(tmp_path / "Softmax.onnx"), "leaky.onnx"]
+    assert main(["report", *models]) == 0
+    out = capsys.readouterr().out
+    assert "`Foo` in `Foo` is computed in float, without conversions of its own:\n\n- `" in out
+    assert "stays in integers" not in out
 
 
 def test_output_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,7 +90,8 @@ RUNS = {
 
 
 def page(reports: Sequence[Report], language: str = "en", **options: str) -> str:
-    excerpt = Excerpt(("qnn.conv2d",), ("clip",), ("lv1: int8[1] = clip(lv0)",))
+    lines = ("lv1: int8[1] = clip(lv0)",)
+    excerpt = Excerpt(("qnn.conv2d",), ("clip",), lines, frozenset(["int8"]))
     excerpts = dict.fromkeys(wanted_excerpts(reports), excerpt)
     return analysis_report(find(reports, excerpts), language, **options)
 
@@ -229,13 +230,36 @@ def test_islands_are_shown_with_their_ir() -> None:
     assert "No Q/DQ pairs (1 model)." in section(page([CLEAN]), "Conversion overhead (Q/DQ pairs)")
 
 
+@pytest.mark.parametrize(
+    ("language", "dtypes", "said"),
+    [
+        ("en", ["int8", "uint8"], "`Relu` in `clean` stays in integers:"),
+        (
+            "en",
+            ["float32"],
+            "`Relu` in `clean` is computed in float, without conversions of its own:",
+        ),
+        ("ko", ["int8"], "`clean` 모델의 `Relu` 처리 (정수 상태 유지):"),
+        ("ko", ["float32"], "`clean` 모델의 `Relu` 처리 (자체 변환 없이 float 연산):"),
+    ],
+)
+def test_what_an_operator_without_conversions_computes_in(
+    language: str, dtypes: list[str], said: str
+) -> None:
+    excerpt = Excerpt((), ("op",), (), frozenset(dtypes))
+    reports = [CLEAN, LEAKY]
+    findings = find(reports, dict.fromkeys(wanted_excerpts(reports), excerpt))
+    (line,) = re.findall(r"^.*`Relu`.*:$", analysis_report(findings, language), re.MULTILINE)
+    assert line == said
+
+
 def test_without_excerpts_there_is_no_ir() -> None:
     assert "```" not in analysis_report(find([LEAKY]))
 
 
 def test_long_excerpt_is_cut() -> None:
     lines = tuple(f"lv{i}: int8[1] = op(lv)" for i in range(40))
-    excerpts = dict.fromkeys(wanted_excerpts([LEAKY]), Excerpt((), ("op",), lines))
+    excerpts = dict.fromkeys(wanted_excerpts([LEAKY]), Excerpt((), ("op",), lines, frozenset()))
     text = analysis_report(find([LEAKY], excerpts))
     block = text.split("```text\n")[1].split("\n```")[0].splitlines()
     assert len(block) == 12
@@ -294,7 +318,7 @@ def renamed(name: str) -> list[Report]:
 @pytest.mark.parametrize("name", NASTY)
 def test_names_are_harmless(name: str, language: str) -> None:
     reports = renamed(name)
-    excerpt = Excerpt((name,), (name,), (f"lv: int8 = {name}()",))
+    excerpt = Excerpt((name,), (name,), (f"lv: int8 = {name}()",), frozenset(["int8"]))
     excerpts = dict.fromkeys(wanted_excerpts(reports), excerpt)
     text = analysis_report(find(reports, excerpts), language)
     usual = analysis_report(find(renamed("usual")), language)

@@ -267,25 +267,26 @@ def test_islands_are_grouped_by_kind_and_placement() -> None:
 
 def test_the_ir_of_an_island_is_shown_with_the_first() -> None:
     models = [CLEAN, leaky("a"), leaky("b")]
-    relu, island = Excerpt((), ("clip",), ("lv1",)), Excerpt((), ("qnn.dequantize",), ("lv2",))
+    relu = Excerpt((), ("clip",), ("lv1",), frozenset(["int8"]))
+    island = Excerpt((), ("qnn.dequantize",), ("lv2",), frozenset(["int8", "float32"]))
     wanted = wanted_excerpts(models)
     assert {(w.model, w.operators) for w in wanted} == {(0, ("r1",)), (1, ("r1",))}
     found = find(models, {w: relu if w.model == 0 else island for w in wanted})
     assert found.islands[0].excerpt == island
-    assert [exchange.integer for exchange in found.exchanges] == [relu, relu]
+    assert [exchange.unconverted for exchange in found.exchanges] == [relu, relu]
 
 
-def test_an_excerpt_with_a_dequantize_is_not_called_integer() -> None:
+def test_an_excerpt_with_a_conversion_is_not_called_one_without() -> None:
     models = [leaky("a", "npu"), leaky("b", "cpu")]
     renamed = [
         dataclasses.replace(o, kind="Elu") if o.kind == "LeakyRelu" else o
         for o in models[1].operators
     ]
     models[1] = dataclasses.replace(models[1], operators=tuple(renamed))
-    excerpt = Excerpt((), ("qnn.dequantize", "elu"), ())
+    excerpt = Excerpt((), ("qnn.dequantize", "elu"), (), frozenset(["int8", "float32"]))
     found = find(models, dict.fromkeys(wanted_excerpts(models), excerpt))
     assert len(found.exchanges) == 1
-    assert found.exchanges[0].integer is None
+    assert found.exchanges[0].unconverted is None
 
 
 def test_an_island_of_several_operators_is_shown_whole() -> None:

@@ -91,7 +91,7 @@ def _exchange(
     before, after = models[pair.before], models[pair.after]
     assert before.placed
     assert after.placed
-    integer = excerpts.get(exchanged(reports, pair))
+    excerpt = excerpts.get(exchanged(reports, pair))
     figures = [
         Figure(Message(f"metric.{name}"), getattr(before.placed, name), getattr(after.placed, name))
         for name in (
@@ -118,5 +118,5 @@ def _exchange(
         count=pair.count,
         same=all(figure.before == figure.after for figure in figures),
         figures=tuple(figures),
-        integer=integer if integer and "qnn.dequantize" not in integer.ops else None,
+        unconverted=excerpt if excerpt and excerpt.arithmetic else None,
     )

@@ -206,7 +206,8 @@ class Exchange:
         count: How many operators were exchanged.
         same: Whether all figures are the same.
         figures: The figures of both.
-        integer: The IR of the first exchanged operator in `before`, if it stays in integers.
+        unconverted: The IR of the first exchanged operator in `before`, if it has no conversions: it
+            stays in integers, or in float.
     """
 
     before: Verbatim
@@ -216,7 +217,7 @@ class Exchange:
     count: int
     same: bool
     figures: tuple[Figure, ...]
-    integer: Excerpt | None
+    unconverted: Excerpt | None
 
 
 @dataclass(frozen=True)
