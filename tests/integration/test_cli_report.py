@@ -11,6 +11,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from builder import Builder
 from onnx import TensorProto, helper
 
 from pytest_npu_compat.cli import main
@@ -91,6 +92,29 @@ def test_a_float_operator_is_not_said_to_stay_in_integers(
     out = capsys.readouterr().out
     assert "`Foo` in `Foo` is computed in float, without conversions of its own:\n\n- `" in out
     assert "stays in integers" not in out
+
+
+def test_an_activation_is_not_blamed_for_a_pool(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The models differ in the activation and in the pool; output shapes are equal."""
+
+    def save(name: str, activation: str, kernel: int, pad: int) -> str:
+        builder = Builder()
+        x = builder.qdq(builder.conv(builder.input(1, 16, 16, 16), name="first"))
+        x = builder.qdq(builder.op(activation, [x], "activation"))
+        pool = {"kernel_shape": [kernel] * 2, "strides": [2, 2], "pads": [pad] * 4}
+        x = builder.qdq(builder.op("MaxPool", [x], "pool", **pool))
+        builder.output(builder.qdq(builder.conv(x, name="last")))
+        onnx.save(builder.model(), tmp_path / name)
+        return str(tmp_path / name)
+
+    relu, leaky = save("relu.onnx", "Relu", 2, 0), save("leaky.onnx", "LeakyRelu", 2, 0)
+    both = save("both.onnx", "LeakyRelu", 3, 1)
+    assert main(["report", relu, both]) == 0
+    assert "`Relu` against" not in capsys.readouterr().out
+    assert main(["report", relu, leaky]) == 0
+    assert "### `Relu` against `LeakyRelu`" in capsys.readouterr().out
 
 
 def test_output_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

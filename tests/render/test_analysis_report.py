@@ -276,6 +276,15 @@ def test_operators_without_a_reason_are_stated() -> None:
     assert "without a reason" not in page([CLEAN])
 
 
+def test_pairs_that_are_left_out_are_told() -> None:
+    models = [make.report(make.on_npu("a", f"Kind{i}"), name=f"m{i}") for i in range(6)]
+    assert " The first 10 pairs are shown; there are more.\n" in page(models)
+    assert " 모델 쌍이 더 있으나 처음 10개만 표시합니다.\n" in page(models, "ko")
+    fewer = page(models[:5])
+    assert "Scales, values of constants and the connections between operators were not" in fewer
+    assert "there are more" not in fewer
+
+
 # Names from model files
 
 NASTY = [

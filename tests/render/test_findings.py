@@ -326,6 +326,51 @@ def test_models_that_differ_in_more_or_less_are_no_exchange(other: Report) -> No
     assert find([CLEAN, other]).exchanges == ()
 
 
+def pooled(kind: str, pool: str = "2x2", **fields: object) -> Report:
+    """A model with one activation and one pool."""
+    shaped = {"kernel": pool, "strides": "2x2"}
+    activation = make.on_npu("a", kind, attributes={"input type": "int8", **fields})
+    return make.report(
+        make.on_npu("c1"), activation, make.on_npu("p", "MaxPool", attributes=shaped), name=kind
+    )
+
+
+def test_a_pair_has_the_same_attributes() -> None:
+    relu = pooled("Relu", minimum="0")
+    assert len(find([relu, pooled("LeakyRelu", alpha="0.1")]).exchanges) == 1
+    # What the activation changes by itself is no other difference.
+    assert len(find([relu, pooled("Clip", minimum="-1")]).exchanges) == 1
+    # The pool could be what changes the figures.
+    assert find([relu, pooled("LeakyRelu", pool="3x3")]).exchanges == ()
+
+
+def test_a_pool_of_another_kind_and_kernel_is_no_exchange() -> None:
+    def pool(kind: str, kernel: str) -> Report:
+        return make.report(make.on_npu("p", kind, attributes={"kernel": kernel}), name=kind)
+
+    assert len(find([pool("MaxPool", "2x2"), pool("AveragePool", "2x2")]).exchanges) == 1
+    assert find([pool("MaxPool", "2x2"), pool("AveragePool", "3x3")]).exchanges == ()
+
+
+def test_an_activation_inside_of_an_operator_is_a_difference() -> None:
+    fused = make.report(make.on_npu("c1", nodes=("c1", "r")), make.on_npu("l", "Elu"), name="fused")
+    assert find([CLEAN, fused]).exchanges == ()
+
+
+def test_reports_without_attributes_are_not_paired() -> None:
+    old = [dataclasses.replace(report, schema_version="1.0") for report in (CLEAN, leaky())]
+    assert find(old).exchanges == ()
+    assert find([CLEAN, old[1]]).exchanges == ()
+
+
+def test_pairs_that_are_left_out_are_told() -> None:
+    for models, cut in ((4, False), (5, False), (6, True)):
+        kinds = [make.report(make.on_npu("a", f"Kind{i}"), name=f"m{i}") for i in range(models)]
+        found = find(kinds).comparison
+        assert found
+        assert (len(found.exchanges), found.cut) == (min(models * (models - 1) // 2, 10), cut)
+
+
 def test_ranking() -> None:
     found = find([HALF, leaky(), CLEAN, make.failed()]).comparison
     assert found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from pytest_npu_compat.analysis.report import Report
-from pytest_npu_compat.render.findings.islands import Pair, Wanted, exchanged, pairs
+from pytest_npu_compat.render.findings.islands import Wanted, exchanged
 from pytest_npu_compat.render.findings.models import names
+from pytest_npu_compat.render.findings.pairs import MAX_PAIRS, Pair, pairs
 from pytest_npu_compat.render.findings.records import (
     Comparison,
     Difference,
@@ -33,6 +35,7 @@ def compare(
     analyzed.sort(key=lambda item: _merit(item[0]), reverse=True)
     merits = [_merit(placed) for placed, _ in analyzed]
     best = analyzed[0][1]
+    found = list(itertools.islice(pairs(reports), MAX_PAIRS + 1))
     return Comparison(
         ranking=tuple((merits.index(_merit(placed)) + 1, models[i]) for placed, i in analyzed),
         differences=tuple(
@@ -40,7 +43,8 @@ def compare(
             for placed, i in analyzed
             if _merit(placed) != merits[0]
         ),
-        exchanges=tuple(_exchange(reports, models, pair, excerpts) for pair in pairs(reports)),
+        exchanges=tuple(_exchange(reports, models, pair, excerpts) for pair in found[:MAX_PAIRS]),
+        cut=len(found) > MAX_PAIRS,
     )
 
 

@@ -236,12 +236,14 @@ class Comparison:
     Attributes:
         ranking: All of them, the best first. Models that are equal have the same rank.
         differences: What makes each that is not the best worse than that.
-        exchanges: Pairs that differ in one kind of operator only.
+        exchanges: Pairs that differ in one kind of operator only, the first few of them.
+        cut: Whether there are more.
     """
 
     ranking: tuple[tuple[int, ModelFacts], ...]
     differences: tuple[Difference, ...]
     exchanges: tuple[Exchange, ...]
+    cut: bool
 
 
 @dataclass(frozen=True)
