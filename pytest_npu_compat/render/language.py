@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -16,6 +16,7 @@ from pytest_npu_compat.gate.units import format_value
 from pytest_npu_compat.render.findings.values import (
     Bytes,
     Estimate,
+    Listed,
     Message,
     Names,
     Prose,
@@ -106,7 +107,9 @@ class Language:
         if isinstance(value, Markdown):
             return value
         if isinstance(value, Names):
-            return self._names(value)
+            return self._first([self.show(name) for name in value.names])
+        if isinstance(value, Listed):
+            return self._first([self.tell(statement) for statement in value.statements])
         if isinstance(value, Message):
             return self.say(value.id)
         if isinstance(value, Verbatim):
@@ -115,11 +118,12 @@ class Language:
             return prose(translate(value.text) if self.code == "ko" else value.text)
         return Markdown(_figure(value))
 
-    def _names(self, value: Names) -> Markdown:
-        if not value.names:
+    def _first(self, items: Sequence[Markdown]) -> Markdown:
+        """The first of several items, and how many more there are."""
+        if not items:
             return self.show(None)
-        shown = Markdown(", ".join(self.show(name) for name in value.names[:MAX_NAMES]))
-        more = len(value.names) - MAX_NAMES
+        shown = Markdown(", ".join(items[:MAX_NAMES]))
+        more = len(items) - MAX_NAMES
         return self.say("names.more", names=shown, count=more) if more > 0 else shown
 
 

@@ -40,7 +40,7 @@ def test_report_of_several_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.startswith("# NPU compatibility report\n\n- **Date**: `2030-03-17`\n")
     assert "| `half_on_npu` | 2 | 1 | 1 | 50.0% | ⚠️ 1 operator off the NPU |" in out
     assert "= nn.leaky_relu(lv" in out
-    assert "`kernel-size` in `half_on_npu`: `conv_1`." in out
+    assert "`kernel-size` (`Conv`) in `half_on_npu`: `conv_1`." in out
 
 
 def test_korean(capsys: pytest.CaptureFixture[str]) -> None:

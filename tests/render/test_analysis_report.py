@@ -271,6 +271,41 @@ def test_one_model_is_not_compared() -> None:
     assert text.strip().startswith("A comparison needs two analyzed models; this run has 1.")
 
 
+def test_causes_as_frequent_as_each_other() -> None:
+    model = make.report(make.on_cpu("s"), make.on_cpu("c", "Conv", make.KERNEL))
+    assert (
+        "- **Most frequent causes**: `operator-not-supported` (`Slice`), `kernel-size` (`Conv`), "
+        "each with 1 of the 2 operators off the NPU.\n"
+    ) in page([model])
+    assert (
+        "- **Cause**: `operator-not-supported` (`Slice`), for 1 operator; no other is off the NPU. "
+        "Slice has no form.\n"
+    ) in page([make.report(make.on_cpu("s"))])
+    many = [
+        make.on_cpu(f"o{i}", f"K{i}", dataclasses.replace(make.SLICE, rule=f"r{i}"))
+        for i in range(9)
+    ]
+    assert "`r5` (`K5`) and 3 more, each with 1 of the 9 operators" in page([make.report(*many)])
+
+
+def test_equal_models_are_compared_in_one_line() -> None:
+    half = make.report(make.on_npu("c1"), make.on_cpu("s1"))
+    named = [dataclasses.replace(half.model, name=f"m{i}") for i in range(25)]
+    models = [dataclasses.replace(half, model=model) for model in named]
+    text = section(page([CLEAN, *models]), "Comparison of the models")
+    assert (
+        "- 25 models (`m0`, `m1`, `m2`, `m3`, `m4`, `m5` and 19 more), each against `clean`: 1 operator"
+    ) in text
+    assert text.count(" against ") == 1
+
+
+def test_a_rule_is_shown_with_the_kinds_that_break_it() -> None:
+    models = [make.on_cpu(k, k, dataclasses.replace(make.SLICE, message=k)) for k in ("A", "B")]
+    text = page([make.report(*models)])
+    assert "- `operator-not-supported` (`A`) in `net`: `A`.\n" in text
+    assert "- `operator-not-supported` (`B`) in `net`: `B`.\n" in text
+
+
 def test_operators_without_a_reason_are_stated() -> None:
     assert "1 operator is off the NPU without a reason" in page([BAD])
     assert "without a reason" not in page([CLEAN])

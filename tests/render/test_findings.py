@@ -9,11 +9,11 @@ import reports as make
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_npu_compat.analysis.report import HazardInfo, MetricValue, Report, TargetInfo
+from pytest_npu_compat.analysis.report import HazardInfo, MetricValue, Reason, Report, TargetInfo
 from pytest_npu_compat.render.findings import Findings, find, wanted_excerpts
 from pytest_npu_compat.render.findings.groups import group_of
 from pytest_npu_compat.render.findings.models import kind_rows
-from pytest_npu_compat.render.findings.values import Estimate, Names, Share, Verbatim
+from pytest_npu_compat.render.findings.values import Estimate, Listed, Names, Share, Verbatim
 from pytest_npu_compat.run.excerpt import Excerpt
 
 CLEAN = make.report(make.on_npu("c1"), make.on_npu("r1", "Relu"), name="clean")
@@ -229,6 +229,32 @@ def test_causes_are_collected_over_models() -> None:
     assert (slices.first.text, texts(slices.at)) == ("half", ["s1"])
 
 
+def test_the_most_frequent_cause() -> None:
+    def of(*kinds: str) -> list[tuple[str, object]]:
+        operators = [make.on_cpu(f"o{i}", kind, reason(kind)) for i, kind in enumerate(kinds)]
+        key = find([make.report(make.on_npu("c"), *operators)]).key
+        return [(s.id, s.values.get("operators")) for s in key if s.id.startswith("key.cause")]
+
+    def reason(kind: str) -> Reason:
+        return dataclasses.replace(make.SLICE, message=f"{kind} has no form.")
+
+    assert of("Slice", "Slice", "Mul") == [("key.cause", 2)]
+    assert of("Slice") == of("Slice", "Slice") == [("key.cause.only", None)]
+    assert of("Slice", "Slice", "Mul", "Mul", "Pad") == [("key.causes", 2)]
+    assert of() == []
+
+
+def test_causes_of_which_none_is_the_most_frequent_are_all_named() -> None:
+    model = make.report(make.on_cpu("s"), make.on_cpu("c", "Conv", make.KERNEL))
+    (statement,) = (s for s in find([model]).key if s.id == "key.causes")
+    causes = statement.values["causes"]
+    assert isinstance(causes, Listed)
+    assert [s.values for s in causes.statements] == [
+        {"rule": Verbatim("operator-not-supported"), "kinds": Names((Verbatim("Slice"),))},
+        {"rule": Verbatim("kernel-size"), "kinds": Names((Verbatim("Conv"),))},
+    ]
+
+
 def test_operators_without_a_reason_are_not_lost() -> None:
     silent = dataclasses.replace(make.on_cpu("x"), reasons=())
     found = find([make.report(make.on_npu("c"), silent)])
@@ -379,7 +405,7 @@ def test_ranking() -> None:
         (2, "leaky"),
         (3, "half"),
     ]
-    points = {d.model.text: [p.id for p in d.points] for d in found.differences}
+    points = {texts(d.models)[0]: [p.id for p in d.points] for d in found.differences}
     assert points == {"leaky": ["difference.islands"], "half": ["difference.off"]}
 
 
@@ -388,6 +414,13 @@ def test_equal_models_share_a_rank_and_have_no_differences() -> None:
     assert found
     assert [rank for rank, _ in found.ranking] == [1, 1]
     assert found.differences == ()
+
+
+def test_what_makes_several_models_worse_is_said_once() -> None:
+    same = [dataclasses.replace(HALF, model=dataclasses.replace(HALF.model, name=n)) for n in "abc"]
+    found = find([CLEAN, *same[:2], leaky(), same[2]]).comparison
+    assert found
+    assert [texts(d.models) for d in found.differences] == [["leaky"], ["a", "b", "c"]]
 
 
 def test_every_worse_model_has_a_difference() -> None:

@@ -19,7 +19,7 @@ from pytest_npu_compat.render.findings.records import (
     ModelFacts,
     Placed,
 )
-from pytest_npu_compat.render.findings.values import Message, Share, Statement, Verbatim
+from pytest_npu_compat.render.findings.values import Message, Names, Share, Statement, Verbatim
 from pytest_npu_compat.run.excerpt import Excerpt
 
 __all__ = ["compare", "fraction"]
@@ -38,10 +38,8 @@ def compare(
     found = list(itertools.islice(pairs(reports), MAX_PAIRS + 1))
     return Comparison(
         ranking=tuple((merits.index(_merit(placed)) + 1, models[i]) for placed, i in analyzed),
-        differences=tuple(
-            _difference(reports, models, best, i)
-            for placed, i in analyzed
-            if _merit(placed) != merits[0]
+        differences=_differences(
+            reports, models, best, [i for placed, i in analyzed if _merit(placed) != merits[0]]
         ),
         exchanges=tuple(_exchange(reports, models, pair, excerpts) for pair in found[:MAX_PAIRS]),
         cut=len(found) > MAX_PAIRS,
@@ -62,9 +60,26 @@ def _off(report: Report) -> Counter[str]:
     return Counter(o.kind for o in report.operators if o.placement != "npu")
 
 
-def _difference(
+def _differences(
+    reports: Sequence[Report], models: Sequence[ModelFacts], best: int, others: Sequence[int]
+) -> tuple[Difference, ...]:
+    """Why models are not the best; what is the same for several is said once."""
+    found: list[tuple[tuple[Statement, ...], list[Verbatim]]] = []
+    for other in others:
+        points = _points(reports, models, best, other)
+        alike = next((members for known, members in found if known == points), None)
+        if alike is None:
+            found.append((points, [models[other].label]))
+        else:
+            alike.append(models[other].label)
+    return tuple(
+        Difference(Names(tuple(members)), models[best].label, points) for points, members in found
+    )
+
+
+def _points(
     reports: Sequence[Report], models: Sequence[ModelFacts], best: int, other: int
-) -> Difference:
+) -> tuple[Statement, ...]:
     """Why a model is not the best."""
     a, b = models[best].placed, models[other].placed
     assert a
@@ -83,7 +98,7 @@ def _difference(
     if not found:
         figures = {"npu": b.npu, "best": a.npu, "macs": b.macs, "best_macs": a.macs}
         found.append(Statement("difference.ratio", figures))
-    return Difference(models[other].label, models[best].label, tuple(found))
+    return tuple(found)
 
 
 def _exchange(

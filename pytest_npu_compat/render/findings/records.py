@@ -222,9 +222,9 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Difference:
-    """What makes a model worse than the best."""
+    """What makes some models worse than the best: the same for each of them."""
 
-    model: Verbatim
+    models: Names
     best: Verbatim
     points: tuple[Statement, ...]
 
@@ -235,7 +235,7 @@ class Comparison:
 
     Attributes:
         ranking: All of them, the best first. Models that are equal have the same rank.
-        differences: What makes each that is not the best worse than that.
+        differences: What makes those that are not the best worse than that.
         exchanges: Pairs that differ in one kind of operator only, the first few of them.
         cut: Whether there are more.
     """

@@ -13,6 +13,7 @@ from typing import TypeAlias
 __all__ = [
     "Bytes",
     "Estimate",
+    "Listed",
     "Message",
     "Names",
     "Prose",
@@ -76,7 +77,16 @@ class Estimate:
     unit: str
 
 
-Value: TypeAlias = int | Verbatim | Names | Prose | Message | Share | Bytes | Estimate | None
+@dataclass(frozen=True)
+class Listed:
+    """Several statements in one sentence, of which a page shows the first few."""
+
+    statements: tuple[Statement, ...]
+
+
+Value: TypeAlias = (
+    int | Verbatim | Names | Listed | Prose | Message | Share | Bytes | Estimate | None
+)
 """What a sentence or a cell can show; None where there is nothing to show."""
 
 
