@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ LANGUAGES = ("en", "ko")
 TEXTS = Path(__file__).parent / "templates"
 
 MAX_NAMES = 6
+MAX_DECIMALS = 6
 
 
 @functools.cache
@@ -174,5 +176,14 @@ def _estimate(value: Estimate) -> str:
 def _with_unit(value: float, unit: str) -> str:
     if unit == "bytes":
         return format_value(MetricValue(round(value), "bytes"))
-    decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 4
-    return f"{value:,.{decimals}f} {'×' if unit == 'x' else unit}"
+    if unit == "ms" and 0 < value < 0.1:
+        return f"{_three_digits(value * 1000)} µs"
+    return f"{_three_digits(value)} {'×' if unit == 'x' else unit}"
+
+
+def _three_digits(value: float) -> str:
+    """With three significant digits, or all of a whole number's."""
+    if not value:
+        return "0"
+    decimals = max(2 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:,.{decimals}f}" if decimals <= MAX_DECIMALS else f"{value:.3g}"

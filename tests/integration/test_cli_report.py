@@ -117,6 +117,24 @@ def test_an_activation_is_not_blamed_for_a_pool(
     assert "### `Relu` against `LeakyRelu`" in capsys.readouterr().out
 
 
+def test_estimates(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "on_npu.onnx", "missing.onnx", "--estimate"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^\| `on_npu` \| [\d.]+ [mµ]s \([\d.]+ µs – ", out, re.MULTILINE)
+    assert "- No estimates of `missing`: not analyzable.\n" in out
+    assert "| `cpu_cores` | `4 cores` | – | – | Cores of the CPU |" in out
+    assert "run with `--estimate`" not in out
+
+
+def test_estimates_of_a_target_without_a_model_of_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["report", "on_npu.onnx", "leaky.onnx", "--estimate", "--target", "nnapi"]) == 0
+    out = capsys.readouterr().out
+    assert "- No estimates of `on_npu`, `leaky`: `nnapi` has no model of time and energy.\n" in out
+    assert "run with `--estimate`" not in out
+
+
 def test_output_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "report.md"
     assert main(["report", "leaky.onnx", "--lang", "ko", "-o", str(file)]) == 0

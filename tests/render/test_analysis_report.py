@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import HazardInfo, OperatorInfo, Report
 from pytest_npu_compat.render.analysis_report import LANGUAGES, analysis_report
 from pytest_npu_compat.render.findings import find, wanted_excerpts
@@ -73,6 +74,7 @@ ESTIMATED = dataclasses.replace(
         "estimated_latency": make.Ranged(41.0, "ms", low=20.5, high=99.0),
         "estimated_dram_bytes": make.Ranged(3e6, "bytes", low=2e6, high=4e6),
     },
+    platform=Platform().assumptions(),
 )
 
 RUNS = {
@@ -207,9 +209,23 @@ def test_estimates_are_marked_or_missing() -> None:
     assert "nothing was timed" in with_them
     assert "41.0 ms (20.5 ms – 99.0 ms) | – | – | 3 MB (2 MB – 4 MB) |" in with_them
     assert "not estimated" not in with_them
+    assert "- No estimates of `clean`: they were not asked for.\n" in with_them
+    assert "| `clean` | – | – | – | – |" in with_them
     without = section(page([CLEAN]), "Estimates")
     assert "not estimated; run with `--estimate`" in without
     assert "|" not in without
+
+
+def test_the_machine_that_estimates_assume_is_shown() -> None:
+    text = section(page([ESTIMATED]), "Estimates")
+    assert "The estimates assume this machine" in text
+    assert "| `invocation` | `100 us` | `20 us` | `500 us` | Time from the CPU's call" in text
+    assert "| `clock` | `1.25 GHz` | – | – | Clock of the NPU |" in text
+    assert "above 1 the NPU gains" in text
+    fast = dataclasses.replace(ESTIMATED, platform=Platform(clock=2e9).assumptions())
+    both = section(page([ESTIMATED, fast]), "Estimates")
+    assert "The estimates of `models/clean.onnx #2` assume this machine" in both
+    assert "assume this machine" not in page([CLEAN])
 
 
 def test_no_advice_if_nothing_is_wrong() -> None:

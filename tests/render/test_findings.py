@@ -9,6 +9,8 @@ import reports as make
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_npu_compat.analysis.costs import EstimateInfo
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import HazardInfo, MetricValue, Reason, Report, TargetInfo
 from pytest_npu_compat.render.findings import Findings, find, wanted_excerpts
 from pytest_npu_compat.render.findings.groups import group_of
@@ -436,13 +438,70 @@ def test_every_worse_model_has_a_difference() -> None:
 
 
 def test_estimates_are_optional() -> None:
-    assert find([CLEAN]).estimated == ()
+    assert find([CLEAN]).estimates is None
     latency = make.Ranged(4.0, "ms", low=3.0, high=9.0)
     metrics = {**CLEAN.metrics, "estimated_latency": latency}
     model = dataclasses.replace(CLEAN, metrics=metrics)
     found = find([model, HALF])
-    assert [m.label.text for m in found.estimated] == ["clean"]
+    assert found.estimates
+    assert found.estimates.some
     assert found.models[0].estimates == {"estimated_latency": Estimate(3.0, 4.0, 9.0, "ms")}
+
+
+def missing(found: Findings) -> dict[str, list[str]]:
+    """Id of a reason for which there are no estimates -> the models."""
+    assert found.estimates
+    assert not found.estimates.some
+    return {s.id: texts(s.values["models"]) for s in found.estimates.missing}  # type: ignore[arg-type]
+
+
+def test_models_without_estimates_are_told_with_the_reason() -> None:
+    def report(name: str, **fields: object) -> Report:
+        return make.report(make.on_npu("c"), name=name, **fields)
+
+    reports = [
+        report("no model"),
+        report("operators", estimate=EstimateInfo(None, None, not_estimable=("lstm",))),
+        report("borders", estimate=EstimateInfo(None, None)),
+        make.failed("first"),
+        make.failed("second"),
+    ]
+    expected = {
+        "performance.missing.target": ["no model"],
+        "performance.missing.operators": ["operators"],
+        "performance.missing.borders": ["borders"],
+        "performance.missing.failed": ["first", "second"],
+    }
+    assert missing(find(reports, estimate=True)) == expected
+    # Who reads reports alone cannot know what was asked for.
+    without = {**expected, "performance.missing.not_asked": ["no model"]}
+    del without["performance.missing.target"]
+    assert missing(find(reports)) == without
+    assert missing(find([make.failed()], estimate=True)) == {
+        "performance.missing.failed": ["broken"]
+    }
+
+
+def test_what_estimates_assume() -> None:
+    metrics = {**CLEAN.metrics, "estimated_latency": MetricValue(1.0, "ms")}
+    usual, fast = Platform().assumptions(), Platform(clock=2e9).assumptions()
+    one, two, other = (
+        dataclasses.replace(CLEAN, metrics=metrics, platform=platform)
+        for platform in (usual, usual, fast)
+    )
+    found = find([one, HALF, two]).estimates
+    assert found
+    (platform,) = found.platforms
+    assert platform.models == Names(())
+    constants = {c.name.text: c for c in platform.constants}
+    assert list(constants) == list(usual)
+    assert constants["clock"].nominal == Verbatim("1.25 GHz")
+    assert constants["clock"].low is constants["clock"].high is None
+    invocation = constants["invocation"]
+    assert (invocation.low, invocation.high) == (Verbatim("20 us"), Verbatim("500 us"))
+    several = find([one, other, two]).estimates
+    assert several
+    assert [len(texts(p.models)) for p in several.platforms] == [2, 1]
 
 
 def test_an_estimate_without_a_range_is_its_own() -> None:

@@ -13,6 +13,7 @@ from string import Formatter
 import pytest
 
 import pytest_npu_compat
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.model.errors import ERROR_CODES
 from pytest_npu_compat.render.findings.values import (
     Bytes,
@@ -109,6 +110,10 @@ def test_every_error_has_a_sentence() -> None:
         (Share(9999, 10000), "99.99% (9,999/10,000)"),
         (Bytes(134832), "134.8 kB"),
         (Estimate(3, 4, 12, "ms"), "4.00 ms (3.00 ms – 12.0 ms)"),
+        (Estimate(0.0000312, 0.00004, 0.012, "ms"), "0.0400 µs (0.0312 µs – 12.0 µs)"),
+        (Estimate(0, 0.1, 1234.5, "ms"), "0.100 ms (0 ms – 1,234 ms)"),
+        (Estimate(1e-12, 1e-12, 1e-12, "ms"), "1e-09 µs"),
+        (Estimate(0.0123, 0.0123, 0.0123, "x"), "0.0123 ×"),
         (Estimate(2, 2, 2, "x"), "2.00 ×"),
         (Estimate(1000, 2000, 3000, "bytes"), "2 kB (1 kB – 3 kB)"),
     ],
@@ -151,6 +156,8 @@ def rule_texts() -> Iterator[str]:
         violation = unmatched.never_offloaded(kind, kind)
         yield from (violation.message, violation.remedy)
     yield ISLAND_REMEDY
+    for assumption in Platform().assumptions().values():
+        yield assumption.meaning
 
 
 @pytest.mark.parametrize("text", sorted({text for text in rule_texts() if text}))

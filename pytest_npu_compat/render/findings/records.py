@@ -20,10 +20,13 @@ from pytest_npu_compat.run.excerpt import Excerpt
 
 __all__ = [
     "Advice",
+    "Assumed",
+    "AssumedPlatform",
     "Breakdown",
     "Cause",
     "Comparison",
     "Difference",
+    "EstimateFacts",
     "Exchange",
     "Figure",
     "Findings",
@@ -247,6 +250,53 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Assumed:
+    """A constant that estimates assume.
+
+    Attributes:
+        name: As gate files call it.
+        nominal: Its value.
+        low: The low end of its range; None if it has none.
+        high: The high end.
+        meaning: What it is.
+    """
+
+    name: Verbatim
+    nominal: Verbatim
+    low: Verbatim | None
+    high: Verbatim | None
+    meaning: Prose
+
+
+@dataclass(frozen=True)
+class AssumedPlatform:
+    """The machine that estimates assume.
+
+    Attributes:
+        models: The models whose estimates assume it; empty if all do.
+        constants: All that is assumed of it.
+    """
+
+    models: Names
+    constants: tuple[Assumed, ...]
+
+
+@dataclass(frozen=True)
+class EstimateFacts:
+    """What a run says of estimates that it was asked for.
+
+    Attributes:
+        some: Whether there are estimates of any model.
+        missing: Why there are none of the other models.
+        platforms: What they assume.
+    """
+
+    some: bool
+    missing: tuple[Statement, ...]
+    platforms: tuple[AssumedPlatform, ...]
+
+
+@dataclass(frozen=True)
 class Advice:
     """Something to do.
 
@@ -278,6 +328,7 @@ class Findings:
         comparison: The models beside each other; None if fewer than two were analyzed.
         kinds: The operators of all models by kind.
         advice: What to do, what gains most first.
+        estimates: About the estimates; None if the run was not asked for any.
     """
 
     tool: Mapping[str, Verbatim]
@@ -290,6 +341,7 @@ class Findings:
     comparison: Comparison | None
     kinds: tuple[KindRow, ...]
     advice: tuple[Advice, ...]
+    estimates: EstimateFacts | None
 
     @property
     def analyzed(self) -> tuple[ModelFacts, ...]:
@@ -300,11 +352,6 @@ class Findings:
     def failed(self) -> tuple[ModelFacts, ...]:
         """The models that have none."""
         return tuple(model for model in self.models if not model.placed)
-
-    @property
-    def estimated(self) -> tuple[ModelFacts, ...]:
-        """The models that have estimates."""
-        return tuple(model for model in self.models if model.estimates)
 
     @property
     def unexplained(self) -> int:
