@@ -180,7 +180,7 @@ def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -
             raise ModelError(
                 "dynamic-shape",
                 f"The model has no input {name!r}; its inputs are {', '.join(sorted(inputs))}.",
-                "Correct the name under `inputs:`.",
+                "Correct the name under `inputs:` (`--input` on the command line).",
             )
         tensor = inputs[name].type.tensor_type
         known = [_known(dim) for dim in tensor.shape.dim]
@@ -192,7 +192,7 @@ def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -
                 "dynamic-shape",
                 f"Input {name!r} has shape {_show_dims(tensor.shape.dim)}, "
                 f"which {list(shape)} does not fit.",
-                "Only dimensions that the model leaves open can be pinned under `inputs:`.",
+                "Only dimensions that the model leaves open can be pinned.",
             )
         del tensor.shape.dim[:]
         for dim in shape:
@@ -211,8 +211,9 @@ def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -
             raise ModelError(
                 "dynamic-shape",
                 f"Input {name!r} has shape {_show_dims(dims)}; the NPU needs every dimension.",
-                f"Pin it in the gate file, `inputs: {{{name}: {_suggest_dims(dims)}}}` with numbers "
-                "for the names, or export with a fixed shape.",
+                f"Pin it with numbers for the names, `inputs: {{{name}: {_suggest_dims(dims)}}}` in "
+                f"the gate file or `--input {name}={_suggest_dims(dims)[1:-1].replace(', ', ',')}` on "
+                "the command line, or export with a fixed shape.",
             )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -20,6 +20,7 @@ from pytest_npu_compat.render.findings.values import (
     Listed,
     Message,
     Names,
+    Phrase,
     Prose,
     Share,
     Statement,
@@ -34,8 +35,20 @@ LANGUAGES = ("en", "ko")
 
 TEXTS = Path(__file__).parent / "templates"
 
+Item = TypeVar("Item")
+
 MAX_NAMES = 6
 MAX_DECIMALS = 6
+
+
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::(num|word))?\}")
+
+_VALUES: Mapping[str | None, str] = {
+    None: ".+?",
+    "num": r"-?[\d.]+(?:e[+-]?\d+)?",
+    "word": r"\S+",
+}
+"""What a placeholder stands for. A short pattern says so, or it would match any sentence."""
 
 
 @functools.cache
@@ -57,12 +70,17 @@ def _translations() -> Mapping[str, str]:
 def _with_placeholders() -> tuple[tuple[re.Pattern[str], str], ...]:
     """The sentences of rules that carry a value, as patterns, the most specific first."""
     found = [english for english in _translations() if "{" in english]
-    found.sort(key=lambda english: -len(re.sub(r"\{\w+\}", "", english)))
+    found.sort(key=lambda english: -len(_PLACEHOLDER.sub("", english)))
     return tuple((_pattern(english), _translations()[english]) for english in found)
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english)), re.DOTALL)
+    """Matches a sentence with values in its placeholders."""
+    parts, end = [], 0
+    for found in _PLACEHOLDER.finditer(english):
+        parts += [re.escape(english[end : found.start()]), f"(?P<{found[1]}>{_VALUES[found[2]]})"]
+        end = found.end()
+    return re.compile("".join([*parts, re.escape(english[end:])]), re.DOTALL)
 
 
 def translate(text: str) -> str:
@@ -109,22 +127,28 @@ class Language:
         if isinstance(value, Markdown):
             return value
         if isinstance(value, Names):
-            return self._first([self.show(name) for name in value.names])
+            return self._first(value.names, self.show)
         if isinstance(value, Listed):
-            return self._first([self.tell(statement) for statement in value.statements])
+            return self._first(value.statements, self.tell)
         if isinstance(value, Message):
             return self.say(value.id)
         if isinstance(value, Verbatim):
             return code(value.text) if value.text else self.show(None)
+        if isinstance(value, Phrase):
+            return code(self._own(value.text))
         if isinstance(value, Prose):
-            return prose(translate(value.text) if self.code == "ko" else value.text)
+            return prose(self._own(value.text))
         return Markdown(_figure(value))
 
-    def _first(self, items: Sequence[Markdown]) -> Markdown:
+    def _own(self, text: str) -> str:
+        """What a rule says, in this language."""
+        return translate(text) if self.code == "ko" else text
+
+    def _first(self, items: Sequence[Item], show: Callable[[Item], Markdown]) -> Markdown:
         """The first of several items, and how many more there are."""
         if not items:
             return self.show(None)
-        shown = Markdown(", ".join(items[:MAX_NAMES]))
+        shown = Markdown(", ".join(map(show, items[:MAX_NAMES])))
         more = len(items) - MAX_NAMES
         return self.say("names.more", names=shown, count=more) if more > 0 else shown
 

@@ -19,6 +19,8 @@ from pytest_npu_compat.commands.report import today
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
+PROFILE = EXAMPLES / "own_npu" / "targets" / "acme.yaml"
+
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 COMMAND = [
@@ -59,6 +61,50 @@ def test_model_that_cannot_be_analyzed(model: str, capsys: pytest.CaptureFixture
     assert captured.err == ""
 
 
+def test_what_to_do_about_an_open_dimension(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command has an option for it, and no gate file."""
+    assert main(["report", "dynamic.onnx"]) == 1
+    assert re.search(r"`--input image=1,16,\w+,\w+.` on the command line", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("target", ["nnapi", "tensorrt", "ethos-n78", str(PROFILE)])
+def test_every_target_in_korean(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Quantized and float models, rules that users or TVM declare: no sentence left in English."""
+    models = [
+        *map(str, sorted(Path().glob("*.onnx"))),
+        *map(str, (EXAMPLES / "zoo").rglob("*.onnx")),
+        *float_models(tmp_path),
+    ]
+    pages = []
+    for language in ("en", "ko"):
+        main(["report", *models, "--lang", language, "--target", target, "--estimate"])
+        pages.append(capsys.readouterr().out)
+    english, korean = (page.splitlines() for page in pages)
+    for line, other in zip(english, korean, strict=True):
+        assert Counter(NUMBER.findall(line)) == Counter(NUMBER.findall(other))
+    words = r".*\b(?:the|of|must|be|its|is|use|with|for|not)\b.*"
+    assert re.findall(words, without_code(pages[1])) == []
+
+
+def float_models(directory: Path) -> list[str]:
+    """Two models of one node on a float input, which differ in that node; TVM knows one of them."""
+    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 16, 8, 8]) for n in "xy"]
+    imports = [helper.make_opsetid("", 13), helper.make_opsetid("custom", 1)]
+    paths = []
+    for kind, domain in (("Foo", "custom"), ("Softmax", "")):
+        node = helper.make_node(kind, ["x"], ["y"], "n", domain=domain)
+        graph = helper.make_graph([node], "g", tensors[:1], tensors[1:])
+        paths.append(directory / f"{kind}.onnx")
+        onnx.save(helper.make_model(graph, opset_imports=imports), paths[-1])
+    return [str(path) for path in paths]
+
+
+def without_code(page: str) -> str:
+    return re.sub(r"```.*?```|`[^`\n]*`|<code>.*?</code>", "", page, flags=re.DOTALL)
+
+
 def test_example_models_are_reported_alike_in_both_languages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,8 +118,7 @@ def test_example_models_are_reported_alike_in_both_languages(
     english, korean = (page.splitlines() for page in pages)
     for line, other in zip(english, korean, strict=True):
         assert Counter(NUMBER.findall(line)) == Counter(NUMBER.findall(other))
-    prose = re.sub(r"```.*?```|`[^`\n]*`|<code>.*?</code>", "", pages[1], flags=re.DOTALL)
-    assert re.findall(r".*\b(?:the|of|must|be|its|use)\b.*", prose) == []
+    assert re.findall(r".*\b(?:the|of|must|be|its|use)\b.*", without_code(pages[1])) == []
     assert re.search(r"\bthe\b", pages[0])
 
 
@@ -81,14 +126,7 @@ def test_a_float_operator_is_not_said_to_stay_in_integers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two float models that differ in their only operator, beside one that has a Q/DQ pair."""
-    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 16, 8, 8]) for n in "xy"]
-    imports = [helper.make_opsetid("", 13), helper.make_opsetid("custom", 1)]
-    for kind, domain in (("Foo", "custom"), ("Softmax", "")):
-        node = helper.make_node(kind, ["x"], ["y"], "n", domain=domain)
-        graph = helper.make_graph([node], "g", tensors[:1], tensors[1:])
-        onnx.save(helper.make_model(graph, opset_imports=imports), tmp_path / f"{kind}.onnx")
-    models = [str(tmp_path / "Foo.onnx"), str(tmp_path / "Softmax.onnx"), "leaky.onnx"]
-    assert main(["report", *models]) == 0
+    assert main(["report", *float_models(tmp_path), "leaky.onnx"]) == 0
     out = capsys.readouterr().out
     assert "`Foo` in `Foo` is computed in float, without conversions of its own:\n\n- `" in out
     assert "stays in integers" not in out

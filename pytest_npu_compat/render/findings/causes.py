@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from pytest_npu_compat.analysis.report import HazardInfo, OperatorInfo, Reason, Report
-from pytest_npu_compat.render.findings.models import names
+from pytest_npu_compat.render.findings.models import names, phrases
 from pytest_npu_compat.render.findings.records import Advice, Cause, ModelFacts
 from pytest_npu_compat.render.findings.values import (
     Message,
@@ -41,8 +41,8 @@ def _cause(members: Sequence[_Member]) -> Cause:
         rule=Verbatim(why.rule),
         message=Prose(why.message),
         kinds=names(m.operator.kind for m in members),
-        actual=names(m.why.actual for m in members if m.why.actual),
-        allowed=names(_allowed(m.why) for m in members if _allowed(m.why) not in m.why.message),
+        actual=phrases(m.why.actual for m in members if m.why.actual),
+        allowed=phrases(_allowed(m.why) for m in members if _allowed(m.why) not in m.why.message),
         operators=len(members),
         macs=sum(m.operator.macs for m in members),
         first=Verbatim(members[0].label),

@@ -16,6 +16,7 @@ __all__ = [
     "Listed",
     "Message",
     "Names",
+    "Phrase",
     "Prose",
     "Share",
     "Statement",
@@ -32,10 +33,17 @@ class Verbatim:
 
 
 @dataclass(frozen=True)
+class Phrase:
+    """A value as a rule puts it, in English; shown as it is, unless a page knows a translation."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Names:
     """Several names, of which a page shows the first few."""
 
-    names: tuple[Verbatim, ...]
+    names: tuple[Verbatim | Phrase, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class Listed:
 
 
 Value: TypeAlias = (
-    int | Verbatim | Names | Listed | Prose | Message | Share | Bytes | Estimate | None
+    int | Verbatim | Phrase | Names | Listed | Prose | Message | Share | Bytes | Estimate | None
 )
 """What a sentence or a cell can show; None where there is nothing to show."""
 
