@@ -56,7 +56,9 @@ def excerpts(request: AnalysisRequest, groups: Sequence[Sequence[str]]) -> tuple
     """
     from pytest_npu_compat.model import relax_module
 
-    program = load(request, request.make_target())[1]
+    target = request.make_target()
+    program = load(request, target)[1]
+    shown = _RELAX if target.form == "relax_form" else {}
     module = relax_module.build(program)
     by_name = {operator.name: operator for operator in reversed(program.operators)}
     found = []
@@ -76,8 +78,10 @@ def excerpts(request: AnalysisRequest, groups: Sequence[Sequence[str]]) -> tuple
         before = {program.calls[ref].operator for ref in sources[:1]} - own - {None}
         found.append(
             Excerpt(
-                before=tuple(call.op for call in program.calls if call.operator in before),
-                ops=tuple(program.calls[i].op for i in calls),
+                before=tuple(
+                    shown.get(call.op, call.op) for call in program.calls if call.operator in before
+                ),
+                ops=tuple(shown.get(program.calls[i].op, program.calls[i].op) for i in calls),
                 lines=tuple(relax_module.listing(module, set(calls))),
                 dtypes=frozenset(
                     type_.dtype for i in calls for type_ in _types(program, program.calls[i])
@@ -85,6 +89,10 @@ def excerpts(request: AnalysisRequest, groups: Sequence[Sequence[str]]) -> tuple
             )
         )
     return tuple(found)
+
+
+_RELAX = {"qnn.quantize": "relax.quantize", "qnn.dequantize": "relax.dequantize"}
+"""What Relax calls the conversions, which have one name in all forms of a model."""
 
 
 def _types(program: Program, call: Call) -> tuple[TensorType, ...]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tvm.relax.dpl import DFPattern
     from tvm.relax.transform import FusionPattern
 
-__all__ = ["BACKENDS", "RULES", "ByocTarget"]
+__all__ = ["BACKENDS", "FLOAT_REMEDY", "RULES", "ByocTarget"]
 
 BACKENDS: Mapping[str, str] = {
     "nnapi": "tvm.relax.backend.contrib.nnapi",
@@ -47,9 +47,10 @@ RULES: Mapping[str, str] = {
 }
 """Why an operator is not offloaded, in general."""
 
-_FLOAT = (
+FLOAT_REMEDY = (
     "Judge the float model on this backend, or quantize for an NPU that runs integer operators."
 )
+"""What to do about conversions: no backend has a pattern for them, whatever operator is between them."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class ByocTarget:
                 "DequantizeLinear nodes around this operator, so they stay on the CPU.",
                 actual=f"{kind} in float between conversions",
                 allowed="",
-                remedy=_FLOAT,
+                remedy=FLOAT_REMEDY,
             )
         return Violation(
             rule="no-pattern",

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import HazardInfo, OperatorInfo, Report
+from pytest_npu_compat.model.onnx_file import FEW_ELEMENTS
 from pytest_npu_compat.render.analysis_report import LANGUAGES, analysis_report
 from pytest_npu_compat.render.findings import find, wanted_excerpts
 from pytest_npu_compat.run.excerpt import Excerpt
@@ -334,6 +335,12 @@ def test_pairs_that_are_left_out_are_told() -> None:
     fewer = page(models[:5])
     assert "Scales, values of constants and the connections between operators were not" in fewer
     assert "there are more" not in fewer
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_constants_that_can_play_a_part_are_told(language: str) -> None:
+    """The figure is the importer's; a page must not import that, and ONNX with it."""
+    assert f"{FEW_ELEMENTS:,}" in page([CLEAN], language).splitlines()[-1]
 
 
 # Names from model files

@@ -16,7 +16,9 @@ from pytest_npu_compat.render.findings import Findings, find, wanted_excerpts
 from pytest_npu_compat.render.findings.groups import group_of
 from pytest_npu_compat.render.findings.models import kind_rows
 from pytest_npu_compat.render.findings.values import Estimate, Listed, Names, Share, Verbatim
+from pytest_npu_compat.render.text import ISLAND_REMEDY
 from pytest_npu_compat.run.excerpt import Excerpt
+from pytest_npu_compat.target.byoc import FLOAT_REMEDY
 
 CLEAN = make.report(make.on_npu("c1"), make.on_npu("r1", "Relu"), name="clean")
 HALF = make.report(make.on_npu("c1"), make.on_cpu("s1"), name="half")
@@ -274,6 +276,25 @@ def test_advice_that_gains_most_comes_first() -> None:
     )
     advice = find([model]).advice
     assert [a.why.id for a in advice] == ["advice.macs", "advice.operators", "advice.islands"]
+
+
+def test_pairs_on_a_backend_of_tvm_want_the_float_model() -> None:
+    """There, an operator with an integer form is a pair like any other."""
+    backend = dataclasses.replace(leaky(placement="cpu"), target=TargetInfo("nnapi", ""))
+    islands = [a.action.text for a in find([backend]).advice if a.why.id == "advice.islands"]
+    assert islands == [FLOAT_REMEDY]
+    both = find([backend, leaky("other")]).advice
+    assert {a.action.text: texts(a.models) for a in both if a.why.id == "advice.islands"} == {
+        FLOAT_REMEDY: ["leaky[nnapi]"],
+        ISLAND_REMEDY: ["other[ethos-n78:4tops-4ple]"],
+    }
+
+
+def test_what_a_rule_advises_is_not_advised_again_for_the_pairs() -> None:
+    conversion = Reason("conversion-on-cpu", "No pattern.", "Relu", None, FLOAT_REMEDY)
+    operator = make.on_cpu("r1", "Relu", conversion)
+    report = make.report(operator, islands=[make.island(operator)], target=TargetInfo("nnapi", ""))
+    assert [a.why.id for a in find([report]).advice] == ["advice.operators"]
 
 
 def test_nothing_wrong_means_no_advice() -> None:

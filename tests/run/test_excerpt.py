@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import models
@@ -56,6 +57,16 @@ def test_what_operators_compute_in(tmp_path: Path) -> None:
 def test_what_other_data_types_are(dtype: str, arithmetic: str) -> None:
     assert Excerpt((), ("op",), (), frozenset([dtype])).arithmetic == arithmetic
     assert Excerpt((), (), (), frozenset()).arithmetic == ""
+
+
+def test_a_backend_of_tvm_is_shown_relax(tmp_path: Path) -> None:
+    model = replace(request(models.save(models.leaky(), tmp_path)), target="nnapi")
+    (excerpt,) = excerpts(model, [["leakyrelu_1"]])
+    assert excerpt.ops == ("relax.dequantize", "relax.nn.leakyrelu", "relax.quantize")
+    for op, line in zip(excerpt.ops, excerpt.lines, strict=True):
+        assert f" = {op}(" in line
+    assert excerpt.before[-1] == "relax.quantize"
+    assert excerpt.arithmetic == ""
 
 
 def test_groups_come_in_the_order_in_which_they_were_asked_for(tmp_path: Path) -> None:
