@@ -144,6 +144,15 @@ def test_documented_command_works(
     assert capsys.readouterr().out
 
 
+def test_every_option_of_the_report_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["report", "--help"])
+    usage = capsys.readouterr().out.partition("positional arguments")[0]
+    page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(-[\w-]+)", page, re.MULTILINE))
+    assert documented == set(re.findall(r"\[(-[\w-]+)", usage)) - {"-h"}
+
+
 def test_documented_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     used = {

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from pytest_npu_compat.analysis.costs import EstimateInfo
 from pytest_npu_compat.analysis.platform import Platform
-from pytest_npu_compat.analysis.report import HazardInfo, MetricValue, Reason, Report, TargetInfo
+from pytest_npu_compat.analysis.report import (
+    ASSUMED_INT8,
+    HazardInfo,
+    MetricValue,
+    Reason,
+    Report,
+    TargetInfo,
+)
 from pytest_npu_compat.render.findings import Findings, find, wanted_excerpts
 from pytest_npu_compat.render.findings.groups import group_of
 from pytest_npu_compat.render.findings.models import kind_rows
@@ -149,6 +156,14 @@ def test_doubts_are_stated_only_where_there_are_some() -> None:
     assert keys(find([doubtful])) >= doubts
     assert not keys(find([HALF])) & doubts
     assert find([doubtful]).advice[0].why.id == "advice.hazard"
+
+
+def test_a_float_model_judged_as_if_quantized_is_a_forecast() -> None:
+    info = dataclasses.replace(CLEAN.model, name="float", quantization=ASSUMED_INT8)
+    found = find([CLEAN, dataclasses.replace(CLEAN, model=info)])
+    (statement,) = (s for s in found.key if s.id == "key.forecast")
+    assert statement.values == {"models": Names((Verbatim("float"),))}
+    assert "key.forecast" not in keys(find([CLEAN]))
 
 
 # Operators by kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_npu_compat.analysis.report import ASSUMED_INT8
 from pytest_npu_compat.render.findings.comparison import fraction
 from pytest_npu_compat.render.findings.models import names
 from pytest_npu_compat.render.findings.records import Cause, Comparison, ModelFacts, Placed
@@ -28,6 +29,7 @@ def key_findings(
         found += _islands([placed for _, placed in analyzed])
         found += _functions(analyzed)
         found += _doubts(analyzed)
+        found += _forecast([model for model, _ in analyzed])
     if failed:
         values: dict[str, Value] = {
             "count": len(failed),
@@ -123,6 +125,12 @@ def _functions(analyzed: Sequence[tuple[ModelFacts, Placed]]) -> list[Statement]
     if not differing:
         return []
     return [Statement("key.functions", {"count": differing, "models": len(analyzed)})]
+
+
+def _forecast(analyzed: Sequence[ModelFacts]) -> list[Statement]:
+    """Float models whose figures hold only if they are quantized as assumed."""
+    assumed = names(m.label.text for m in analyzed if m.quantization.text == ASSUMED_INT8)
+    return [Statement("key.forecast", {"models": assumed})] if assumed.names else []
 
 
 def _doubts(analyzed: Sequence[tuple[ModelFacts, Placed]]) -> list[Statement]:
