@@ -28,8 +28,8 @@ PACKAGE = Path(pytest_npu_compat.__file__).parent
 SPEAKING = {"ModelError": 1, "Violation": 0, "_violation": 1, "Reason": 1, "Broken": 0, "Hazard": 1}
 """What carries texts to a page, and how many of its arguments come before them."""
 
-NOTES = ("model/kinds.py", "model/quantization.py", "model/units.py")
-"""Where functions return why an operator has no integer form."""
+NOTES = ("model/kinds.py", "model/quantization.py", "model/relax_import.py", "model/units.py")
+"""Where functions return why an operator has no integer form, or is not imported."""
 
 WORD = re.compile(r"(?<![\w-])[a-z]{2,}(?![\w-])")
 
