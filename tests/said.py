@@ -25,7 +25,15 @@ __all__ = ["PACKAGE", "rule_texts", "said", "strings"]
 
 PACKAGE = Path(pytest_npu_compat.__file__).parent
 
-SPEAKING = {"ModelError": 1, "Violation": 0, "_violation": 1, "Reason": 1, "Broken": 0, "Hazard": 1}
+SPEAKING = {
+    "ModelError": 1,
+    "Violation": 0,
+    "_violation": 1,
+    "Reason": 1,
+    "Broken": 0,
+    "Hazard": 1,
+    "TargetError": 0,
+}
 """What carries texts to a page, and how many of its arguments come before them."""
 
 NOTES = ("model/kinds.py", "model/quantization.py", "model/relax_import.py", "model/units.py")
@@ -122,6 +130,9 @@ def said() -> Iterator[tuple[str, str]]:
     """Where the code says what, if a page may show it."""
     for path in sorted(PACKAGE.rglob("*.py")):
         where = path.relative_to(PACKAGE).as_posix()
+        # What arguments and gate files get wrong is told before there is a page.
+        if where.startswith(("commands/", "gate/")):
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             found: list[ast.expr] = []
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
