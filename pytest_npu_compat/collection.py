@@ -96,7 +96,9 @@ class GateYaml(pytest.File):
         """
         from pytest_npu_compat.gate.errors import GateError
         from pytest_npu_compat.gate.loading import load_gate
+        from pytest_npu_compat.stray import collected
 
+        collected(self.config, str(self.path))
         try:
             gate = load_gate(self.path, self.baseline, use="write" if self.updating else "read")
         except GateError as error:

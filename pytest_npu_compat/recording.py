@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_npu_compat.missed import Missed, missed
+from pytest_npu_compat.gate.finding import is_gate
+from pytest_npu_compat.missed import missed
 from pytest_npu_compat.naming import CHECK_ID
 from pytest_npu_compat.stray import (
     DESELECTED,
-    gate_patterns,
+    collected,
+    collected_gates,
+    is_filtered,
     names_files,
+    project_gates,
     stray_gates,
     took_everything,
+    was_told_to_ignore,
 )
 
 if TYPE_CHECKING:
@@ -32,15 +35,25 @@ if TYPE_CHECKING:
     from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
     from pytest_npu_compat.run_options import RunOptions
 
-__all__ = ["CHECK", "WORKER_DESELECTED", "Recorder", "attach"]
+__all__ = ["CHECK", "WORKER_SAYS", "Recorder", "attach", "worker_says"]
 
 CHECK = "npu_compat_check"
 """Attribute of a check's report: what `Recorder` reads."""
 
-WORKER_DESELECTED = "npu_compat_deselected"
-"""Key of what an xdist worker says when it ends: whether it deselected something."""
+WORKER_SAYS = "npu_compat"
+"""Key of what an xdist worker says when it ends."""
+
+_GREEN = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 _SENT: pytest.StashKey[set[str]] = pytest.StashKey()
+
+
+def worker_says(config: pytest.Config) -> dict[str, Any]:
+    """What only an xdist worker knows: whether it deselected checks, and what it collected."""
+    return {
+        "deselected": config.stash.get(DESELECTED, False),
+        "collected": collected_gates(config),
+    }
 
 
 def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> None:
@@ -85,11 +98,13 @@ class Recorder:
 
     Attributes:
         options: What the command line says of the run.
+        patterns: Globs for names of gate files.
         run: The record, once the run is over; None if no gate file had a part in it.
         annotations: What GitHub Actions reads from the output.
     """
 
     options: RunOptions
+    patterns: tuple[str, ...]
     run: GateRun | None = None
     annotations: str = ""
     _checks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -102,7 +117,9 @@ class Recorder:
         value: dict[str, Any] | None = getattr(report, CHECK, None)
         if value is not None:
             self._checks[report.nodeid] = value
-        elif report.failed and report.nodeid.split("::")[0].endswith((".yaml", ".yml")):
+        elif not is_gate(report.nodeid.split("::")[0], self.patterns):
+            return
+        elif report.failed:
             # An error around a check, e.g. an xdist worker that crashed: nobody judged it.
             reason = report.longreprtext.strip().splitlines() or ["no reason was recorded"]
             self._broken[report.nodeid] = f"{report.nodeid}: {reason[-1]}"
@@ -114,22 +131,23 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Takes what an xdist worker says when it ends; it alone knows what was deselected."""
-        if getattr(node, "workeroutput", {}).get(WORKER_DESELECTED):
-            node.config.stash[DESELECTED] = True
+        """Takes what an xdist worker says when it ends."""
+        said = getattr(node, "workeroutput", {}).get(WORKER_SAYS)
+        if said:
+            stash = node.config.stash
+            stash[DESELECTED] = stash.get(DESELECTED, False) or said["deselected"]
+            for path in said["collected"]:
+                collected(node.config, path)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Takes the checks that an xdist worker has collected."""
-        patterns = gate_patterns(node.config)
-        self._collected.update(
-            id_ for id_ in ids if any(Path(id_.split("::")[0]).match(p) for p in patterns)
-        )
+        self._collected.update(i for i in ids if is_gate(i.split("::")[0], self.patterns))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Takes the error of a gate file that could not be read."""
         file = report.nodeid.split("::")[0]
-        if report.failed and file.endswith((".yaml", ".yml")):
+        if report.failed and is_gate(file, self.patterns):
             self._broken[file] = str(report.longrepr)
 
     @pytest.hookimpl(tryfirst=True)
@@ -137,58 +155,38 @@ class Recorder:
         """Closes the record, writes what was asked for, and fails a run that only looked green."""
         if session.config.option.collectonly:
             return
+        config = session.config
+        root = config.rootpath
         self._collected.update(item.nodeid for item in session.items if hasattr(item, "checks"))
         left = list(missed(self._collected, {*self._checks, *self._broken}, self._skipped))
-        seen = {Path(value["path"]) for value in self._checks.values()}
-        seen |= {session.config.rootpath / id_.split("::")[0] for id_ in self._collected}
-        stray = list(stray_gates(session, seen, self._broken))
+        gates = collected_gates(config)
+        found = {Path(path).resolve() for path in gates}
+        found |= {(root / id_.split("::")[0]).resolve() for id_ in self._collected}
         options = self.options
         narrow = names_files(session)
         demanded = options.needs_reports or (options.strict and not narrow)
-        if self._checks or self._broken or left or stray or demanded:
-            whole = took_everything(session) and not (stray or left or self._broken)
-            self._close(stray, left, session.config.rootpath, whole=whole, narrow=narrow)
+        deep = bool(demanded or found)
+        quiet = bool(session.shouldfail or session.shouldstop) or (
+            bool(self._checks) and was_told_to_ignore(config)
+        )
+        stray = [] if quiet else list(stray_gates(session, found, deep=deep))
+        if self._checks or self._broken or left or stray or found or demanded:
+            from pytest_npu_compat.closing import Seen, close
+
+            green = session.exitstatus in _GREEN
+            seen = Seen(root, self._checks, self._broken, [*map(Path, gates)], stray, left, green)
+            self.run, self.annotations = close(
+                seen,
+                options,
+                whole=took_everything(session) and not (stray or left or self._broken),
+                filtered=is_filtered(session) or bool(self._broken),
+                named=narrow,
+                project=list(project_gates(config)) if found else [],
+            )
         notes = self.run.notes if self.run is not None else ()
         errors = any(note.level == "error" for note in notes)
-        green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if errors and session.exitstatus in green:
+        if errors and session.exitstatus in _GREEN:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _close(
-        self, stray: list[str], left: list[Missed], root: Path, *, whole: bool, narrow: bool
-    ) -> None:
-        """Imports what makes the record: a run without gate files does not pay for it."""
-        from pytest_npu_compat.analysis.report import Report
-        from pytest_npu_compat.collection import relative
-        from pytest_npu_compat.gate.outcome import Note, Outcome
-        from pytest_npu_compat.render.outputs import finish
-        from pytest_npu_compat.run_record import Record
-
-        record = Record(self.options)
-        for value in self._checks.values():
-            plain = value["outcome"]
-            outcome = Outcome(**{**plain, "regressions": tuple(plain["regressions"])})
-            reports = [
-                Report.from_dict(json.loads(value[key])) if key in value else None
-                for key in ("report", "accepted")
-            ]
-            record.add(outcome, Path(value["path"]), *reports)
-        for file, text in self._broken.items():
-            place = re.match(r"(.+?\.ya?ml):(\d+):\d+: ", text)
-            shown, line = (place[1], int(place[2])) if place else (file.split("::")[0], 0)
-            record.add_note(Note("gate-error", "error", text, shown, line))
-        for file in stray:
-            text = f"{file} lies here, but this run did not collect it"
-            record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
-        for some in left:
-            file = relative(root / some.file)
-            level: Literal["note", "error"] = (
-                "note" if some.reasons and not self.options.strict else "error"
-            )
-            record.add_note(Note("not-judged", level, f"{file}: {some.text}", file))
-        environ = os.environ if self.options.github else None
-        run = record.close(whole=whole, narrow=narrow)
-        self.run, self.annotations = finish(run, self.options.files, environ)
 
     def rows(self) -> list[dict[str, str]]:
         """One row of the summary table for each model and target that was judged."""

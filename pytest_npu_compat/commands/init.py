@@ -12,10 +12,10 @@ from importlib import resources
 from pathlib import Path
 
 from pytest_npu_compat.analysis.report import Report
-from pytest_npu_compat.commands.check import SKIPPED_DIRECTORIES
 from pytest_npu_compat.commands.errors import EXIT_OK, UsageError
 from pytest_npu_compat.commands.progress import progress
 from pytest_npu_compat.commands.requests import target_of
+from pytest_npu_compat.gate.finding import SKIPPED_DIRECTORIES
 from pytest_npu_compat.gate.presets import preset_text
 from pytest_npu_compat.gate.starting import LeftOut, gate_text
 from pytest_npu_compat.gate.yaml_tree import CONTROL
