@@ -25,6 +25,7 @@ from pytest_npu_compat.render.html_data import MAX_NAME, bytes_text, model_data,
 from pytest_npu_compat.render.html_figures import PLACEMENTS, placement_of
 from pytest_npu_compat.render.html_view import STATUSES, page_view
 from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.notes import place_before
 
 __all__ = ["to_html"]
 
@@ -90,6 +91,7 @@ def _environment() -> jinja2.Environment:
         "bytes": bytes_text,
         "grouped": lambda number: f"{number:,}",
         "placement": placement_of,
+        "place": place_before,
     }
     return environment
 

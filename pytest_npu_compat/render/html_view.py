@@ -22,6 +22,7 @@ from pytest_npu_compat.render.html_figures import (
     shares_of,
 )
 from pytest_npu_compat.render.text import group_by_reason
+from pytest_npu_compat.render.words import counted, plural
 
 __all__ = ["STATUSES", "ModelView", "PageView", "page_view", "verdict"]
 
@@ -168,11 +169,11 @@ def verdict(run: GateRun) -> str:
     if red:
         models = len({o.key for o in red})
         parts.append(
-            f"{len(red)} of {_number(len(run.outcomes), 'check')} "
-            f"{'fails' if len(red) == 1 else 'fail'}, in {_number(models, 'model')}"
+            f"{len(red)} of {counted(len(run.outcomes), 'check')} "
+            f"{plural(len(red), 'fails', 'fail')}, in {counted(models, 'model')}"
         )
     if errors:
-        parts.append(_number(errors, "error") + " outside the checks")
+        parts.append(counted(errors, "error") + " outside the checks")
     if parts:
         return "; ".join(parts)
     excused = [
@@ -183,11 +184,8 @@ def verdict(run: GateRun) -> str:
         return "The check holds" if passed == 1 else f"All {passed} checks hold"
     found = Counter(o.status for o in run.outcomes)
     rest = ", ".join(f"{found[word]} {word}" for word in STATUSES if word in excused)
-    return f"{passed} of {_number(len(run.outcomes), 'check')} hold; {rest}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    holding = plural(passed, "holds", "hold")
+    return f"{passed} of {counted(len(run.outcomes), 'check')} {holding}; {rest}"
 
 
 def _model(

@@ -119,7 +119,10 @@ def test_click_on_an_operator_shows_all_about_it(open_page: Any) -> None:
         assert part in detail
     model.locator("[role=option]").nth(0).click()
     assert "wrong-zero" in model.locator(".detail").inner_text()
-    assert "P0: 1 operators" in model.locator(".detail").inner_text()
+    assert (
+        "P0: 1 operator, in 1 tensor, 512 B, out 2 tensors, 64 B"
+        in model.locator(".detail").inner_text()
+    )
 
 
 def test_picture_is_usable_by_keyboard_alone(open_page: Any) -> None:

@@ -139,7 +139,7 @@ def test_data_of_an_operator() -> None:
         (GateRun((html_runs.outcome(),)), "The check holds"),
         (
             GateRun((html_runs.outcome(), html_runs.outcome("n", "waived"))),
-            "1 of 2 checks hold; 1 waived",
+            "1 of 2 checks holds; 1 waived",
         ),
         (GateRun((html_runs.outcome(status="failed"),)), "1 of 1 check fails, in 1 model"),
         (
@@ -235,3 +235,11 @@ def test_vendored_libraries_are_those_of_the_readme() -> None:
 
 def test_page_without_data_is_light() -> None:
     assert len(to_html(GateRun()).encode()) < 1_000_000
+
+
+def test_error_of_a_gate_file_tells_its_place_and_headline_once() -> None:
+    text = "npu-compat.yaml:4:14: Unknown key.\n  4 | model: []\n    | ^"
+    run = GateRun(notes=(Note("gate-error", "error", text, "npu-compat.yaml", 4),))
+    shown = Page(to_html(run)).text
+    assert shown.count("npu-compat.yaml") == shown.count("Unknown key.") == 1
+    assert "4 | model: []" in shown
