@@ -78,6 +78,18 @@ class ModelView:
         return enumerate(self.report.operators, 1)
 
     @property
+    def inner(self) -> int:
+        """Partitions that run only parts of operators, which count as elsewhere."""
+        whole = {operator.partition for operator in self.report.operators}
+        return sum(partition.id not in whole for partition in self.report.partitions)
+
+    @property
+    def green(self) -> bool:
+        """Whether its checks, of which there is one at least, all pass or are off."""
+        statuses = {outcome.status for outcome in self.outcomes}
+        return "passed" in statuses and statuses <= {"passed", "off"}
+
+    @property
     def hazards(self) -> Sequence[tuple[HazardInfo, list[OperatorInfo]]]:
         """Operators with hazards by rule."""
         groups: dict[str, tuple[HazardInfo, list[OperatorInfo]]] = {}
@@ -121,6 +133,18 @@ class PageView:
     def sections(self) -> Mapping[str, str]:
         """Key of a report -> id of its section."""
         return {model.key: model.id for model in self.models}
+
+    @property
+    def repeats(self) -> Mapping[str, str]:
+        """Id of a check -> metric of an earlier check of its model whose text explains the same."""
+        told: dict[tuple[str, str], str] = {}
+        found = {}
+        for outcome in self.outcomes:
+            explained = outcome.text.partition("\n")[2]
+            first = told.setdefault((outcome.key, explained), outcome.metric)
+            if explained and first != outcome.metric:
+                found[outcome.id] = first
+        return found
 
     @property
     def baselines(self) -> bool:
