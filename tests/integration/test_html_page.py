@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import runpy
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -448,3 +449,13 @@ def test_partitions_of_parts_of_operators_are_explained(open_page: Any) -> None:
     off = tuple(replace(o, placement="cpu", partition=None) for o in whole.operators)
     page = open_page(html_runs.run_of(replace(whole, operators=off)))
     assert "1 of 1 partition runs only parts of operators" in page.locator(".network").inner_text()
+
+
+def test_picture_of_the_documentation_can_be_remade(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    script = runpy.run_path(str(root / "docs" / "html_picture.py"))
+    run = script["run"]()
+    assert any(o.model == script["MODEL"] and o.red for o in run.outcomes)
+    names = {operator.name for report in run.reports.values() for operator in report.operators}
+    assert script["CHOSEN"] in names
