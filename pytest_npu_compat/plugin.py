@@ -209,7 +209,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         return
     terminalreporter.section("NPU compatibility")
     if rows:
-        from pytest_npu_compat.render.terminal import table
+        from pytest_npu_compat.render.table import table
 
         for line in table(rows, shutil.get_terminal_size().columns):
             terminalreporter.write_line(line)

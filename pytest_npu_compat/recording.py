@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,7 @@ from pytest_npu_compat.stray import (
 
 if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
-    from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
+    from pytest_npu_compat.gate.outcome import GateRun, Outcome
     from pytest_npu_compat.run_options import RunOptions
 
 __all__ = ["CHECK", "WORKER_SAYS", "Recorder", "attach", "worker_says"]
@@ -83,7 +82,7 @@ def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> N
     if "report" in vars(item.model):  # it was judged
         from pytest_npu_compat.render.terminal import report_row
 
-        value["row"] = report_row(item.checks.id, item.model.report)
+        value["row"] = report_row(item.checks.model, item.model.report)
         value["recalled"] = item.recalled
     setattr(report, CHECK, value)
 
@@ -188,21 +187,20 @@ class Recorder:
         if errors and session.exitstatus in _GREEN:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def rows(self) -> list[dict[str, str]]:
+    def rows(self) -> list[Mapping[str, str]]:
         """One row of the summary table for each model and target that was judged."""
-        from pytest_npu_compat.render.terminal import verdict
+        from pytest_npu_compat.render.terminal import judged
 
-        rows: dict[str, dict[str, str]] = {}
-        counts: dict[str, Counter[Status]] = {}
+        judgements: dict[str, list[dict[str, Any]]] = {}
         for nodeid, value in self._checks.items():
             if "row" in value:
-                model = nodeid.rpartition("::")[0]
-                rows.setdefault(model, value["row"])
-                counts.setdefault(model, Counter())[value["outcome"]["status"]] += 1
-        return [
-            {**row, "verdict": row["verdict"] or verdict(counts[model])}
-            for model, row in rows.items()
-        ]
+                judgements.setdefault(nodeid.rpartition("::")[0], []).append(value)
+        rows = []
+        for values in judgements.values():
+            first = values[0]["outcome"]
+            statuses = {v["outcome"]["metric"]: v["outcome"]["status"] for v in values}
+            rows.append(judged(values[0]["row"], first["target"], first["gate_file"], statuses))
+        return rows
 
     def lines(self) -> Iterator[str]:
         """What the terminal says besides the table."""

@@ -235,7 +235,7 @@ def test_table(
         "  conv_1: kernel 3x3 -> 4x4, padding 1x1x1x1 -> 1x1x2x2 [kernel-size]",
     ]
     assert by_id["dropped npu_ratio"].regressions == (
-        "conv_1 left the NPU: kernel 3x3 -> 4x4, padding 1x1x1x1 -> 1x1x2x2 [kernel-size]",
+        "conv_1: kernel 3x3 -> 4x4, padding 1x1x1x1 -> 1x1x2x2 [kernel-size]",
     )
     body = bodies(result)["dropped[ethos-n78] npu_ratio"].splitlines()
     assert body[: len(lines)] == lines, "pytest shows the same text"

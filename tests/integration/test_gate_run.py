@@ -187,13 +187,14 @@ def _section(result: pytest.RunResult) -> list[str]:
 
 def test_summary_has_one_row_per_model(red: Any) -> None:
     heading, *rows = _section(red.result)
-    assert heading.split() == ["model", "NPU", "ratio", "MAC", "parts", "Q/DQ", "verdict"]
-    said = {row.split()[0].removesuffix("[ethos-n78]"): " ".join(row.split()[1:]) for row in rows}
+    columns = ["model", "on", "ethos-n78", "NPU", "ratio", "MAC", "parts", "Q/DQ", "verdict"]
+    assert heading.split() == columns
+    said = {row.split()[0]: " ".join(row.split()[1:]) for row in rows}
     assert len(rows) == len(said) == 8
     assert said == {
         "on_npu": "100.0% (4/4) 100.0% 1 0 passed",
-        "half_on_npu": "50.0% (1/2) 36.0% 1 0 1 failed",
-        "leaky": "100.0% (2/2) 100.0% 1 1 1 failed",
+        "half_on_npu": "50.0% (1/2) 36.0% 1 0 1 failed: npu_ratio",
+        "leaky": "100.0% (2/2) 100.0% 1 1 1 failed: qdq_pairs",
         "missing": "- - - - file-not-found",
         "pointer": "- - - - lfs-pointer",
         "corrupt": "- - - - invalid-model",
