@@ -158,10 +158,10 @@ def test_error_of_the_gate_file(job: Job, gate: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({}, "before it judged anything"),
-        ({"args": "nowhere"}, "before it judged anything"),
+        ({}, "left no record of what it judged"),
+        ({"args": "nowhere"}, "left no record of what it judged"),
         ({"command": "pytest", "args": "test_other.py", "strict": "false"}, "no check was judged"),
-        ({"command": "pytest", "args": "-p\nno:npu_compat"}, "before it judged anything"),
+        ({"command": "pytest", "args": "-p\nno:npu_compat"}, "left no record of what it judged"),
         ({"command": "lint"}, "command is check or pytest"),
         ({"strict": "yes"}, "strict is true or false"),
     ],
@@ -173,6 +173,24 @@ def test_nothing_judged_is_red(job: Job, inputs: Mapping[str, str], said: str) -
     assert done.returncode != 0
     assert re.search(rf"(?m)^::error .*{said}", done.stdout)
     assert job.outputs.get("verdict", "failed") == "failed"
+
+
+def test_run_that_is_killed_says_so_on_a_line_of_its_own(
+    job: Job, gate: Callable[..., Path]
+) -> None:
+    """Some checks may have been judged by then; only the record is missing."""
+    gate(GREEN)
+    (job.root / "z").mkdir()
+    text = "import os, sys\n\n\ndef test_end():\n    sys.stdout.flush()\n    os._exit(3)\n"
+    (job.root / "z" / "test_end.py").write_text(text, encoding="utf-8")
+    done = job.gate(command="pytest")
+    assert done.returncode == 3
+    assert "npu-compat.yaml ." in done.stdout
+    (said,) = (line for line in done.stdout.splitlines() if "::error" in line)
+    assert said == (
+        "::error title=npu-compat::The run ended with code 3 and left no record of what it judged; "
+        "the log says why."
+    )
 
 
 def test_inputs_become_arguments_as_they_are(job: Job, gate: Callable[..., Path]) -> None:
