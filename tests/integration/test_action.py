@@ -632,6 +632,7 @@ def installed(linter: str) -> str:
     return found
 
 
+AS_WORKFLOW = ROOT / ".ci" / "lint_action.py"
 LINTERS = {
     "actionlint": ["actionlint", *map(str, WORKFLOWS)],
     "shellcheck": ["shellcheck", *map(str, sorted(ACTION.glob("*.sh")))],
@@ -644,3 +645,45 @@ def test_linters_have_nothing_to_say(linter: str) -> None:
     command = [installed(linter), *LINTERS[linter][1:]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_linter_has_nothing_to_say_of_the_steps_of_the_action() -> None:
+    done = linted_action(ACTION / "action.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("steps.gate.outputs.verdict", "steps.gaet.outputs.verdict", '"gaet" is not defined'),
+        ("inputs.strict", "inputs.strikt", '"strikt" is not defined'),
+        ("inputs.baseline", "inputs.basline", '"basline" is not defined'),
+        ("always() && inputs", "alwyas() && inputs", 'undefined function "alwyas"'),
+        ('cat "$GITHUB_ACTION_PATH/upload-failed.txt"', "cat $GITHUB_ACTION_PATH/x", "SC2086"),
+    ],
+)
+def test_linter_sees_the_steps_of_the_action(old: str, new: str, said: str, tmp_path: Path) -> None:
+    text = (ACTION / "action.yml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "action.yml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    done = linted_action(path)
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
+def linted_action(path: Path) -> subprocess.CompletedProcess[str]:
+    for linter in ("actionlint", "shellcheck"):
+        installed(linter)
+    command = [sys.executable, str(AS_WORKFLOW), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_lint_runs_in_ci_and_takes_the_action_and_all_workflows() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.partition("\nlint:")[2].partition("\n\n")[0]
+    assert "actionlint -shellcheck $(BIN)/shellcheck $(WORKFLOWS)" in recipe
+    assert ".ci/lint_action.py $(ACTION)" in recipe
+    assert f"\nACTION = {(ACTION / 'action.yml').relative_to(ROOT)}\n" in makefile
+    ci = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert "make lint" in calls(ci["jobs"]["lint"])
