@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 WORKFLOWS = $(wildcard .github/workflows/*.yml) examples/sharded/workflow.yml
+ACTION = .github/actions/npu-compat/action.yml
 
 .PHONY: demo test browser conformance mutation lint docs package vendor bench clean
 
@@ -29,8 +30,10 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy .github/actions/npu-compat/comment.py
+	$(BIN)/mypy .ci/lint_action.py
 	$(BIN)/lint-imports
-	$(BIN)/actionlint $(WORKFLOWS)
+	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck $(WORKFLOWS)
+	$(BIN)/python .ci/lint_action.py $(ACTION)
 	$(BIN)/shellcheck .ci/run .ci/package .github/actions/npu-compat/*.sh examples/sharded/*.sh
 	$(BIN)/zizmor --offline --quiet .github $(filter examples/%,$(WORKFLOWS))
 

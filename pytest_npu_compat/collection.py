@@ -24,6 +24,8 @@ from _pytest._code.code import (
     TerminalRepr,
 )
 
+from pytest_npu_compat.cache_notice import notice
+
 if TYPE_CHECKING:
     from pytest_npu_compat.analysis.comparison import Comparison
     from pytest_npu_compat.analysis.report import Report
@@ -62,7 +64,7 @@ def analyses(config: pytest.Config) -> Analyses:
         # There is no cache with `-p no:cacheprovider`.
         cache = None if config.getoption("--npu-no-cache") else getattr(config, "cache", None)
         directory = None if cache is None else lambda: Path(cache.mkdir("npu-compat"))
-        config.stash[_ANALYSES] = Analyses(directory)
+        config.stash[_ANALYSES] = Analyses(directory, functools.partial(notice, config))
     return config.stash[_ANALYSES]
 
 

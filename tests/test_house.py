@@ -22,6 +22,7 @@ from pytest_npu_compat.render.gate_reference import gate_reference_page
 from pytest_npu_compat.render.profile_reference import profile_reference_page
 from pytest_npu_compat.render.rules import explain, supported_operators_page
 from pytest_npu_compat.run import analyze
+from pytest_npu_compat.run_options import OUTPUT_FILES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/**/*.md")])
@@ -151,6 +152,14 @@ def test_every_option_of_the_report_is_documented(capsys: pytest.CaptureFixture[
     page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(-[\w-]+)", page, re.MULTILINE))
     assert documented == set(re.findall(r"\[(-[\w-]+)", usage)) - {"-h"}
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_documented_pytest_options_are_written_as_the_pages_say(page: Path) -> None:
+    """With a space, pytest takes an existing file for a place to find its configuration."""
+    files = "|".join([*OUTPUT_FILES, "baseline"])
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(rf"--npu-(?:{files}) +[\w./]+\.\w+", text)
 
 
 def test_documented_make_targets_exist() -> None:

@@ -50,8 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not files:
         raise UsageError("no gate file here; write npu-compat.yaml, or let `npu-compat init` do it")
     directory = Path(arguments.cache_dir)
-    analyses = Analyses(None if arguments.no_cache else partial(own_directory, directory))
     record = Record(options)
+    analyses = Analyses(
+        None if arguments.no_cache else partial(own_directory, directory),
+        lambda why: record.add_note(Note("cache-not-read", "note", why)),
+    )
     read = list(_read(files, record))
     for file, gate in read:
         for model in progress(gate.models, len(gate.models)):

@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.run.cache import Cache
 from pytest_npu_compat.run.dispatch import analyze
+from pytest_npu_compat.run.provenance import distrust
 from pytest_npu_compat.run.request import AnalysisRequest
 
 __all__ = ["Analyses"]
@@ -21,11 +22,13 @@ class Analyses:
 
     Attributes:
         cache_directory: Makes and names the directory for results of earlier runs; None for none.
+        tell: Is told why results of earlier runs are not read.
         reports: What `get` has found in this process so far.
         recalled: What came from an earlier run.
     """
 
     cache_directory: Callable[[], Path] | None = None
+    tell: Callable[[str], object] = print
     reports: dict[AnalysisRequest, Report] = field(default_factory=dict)
     recalled: set[AnalysisRequest] = field(default_factory=set)
 
@@ -48,7 +51,14 @@ class Analyses:
 
     @functools.cached_property
     def _cache(self) -> Cache | None:
+        if self.cache_directory is None:
+            return None
         try:
-            return Cache(self.cache_directory()) if self.cache_directory else None
+            directory = self.cache_directory()
+            why = distrust(directory)
         except OSError:  # a directory that is read only is no reason to fail
             return None
+        if why is None:
+            return Cache(directory)
+        self.tell(why)
+        return None

@@ -47,16 +47,21 @@ class Job:
         runner.mkdir()
         event = runner / "event.json"
         event.write_text('{"pull_request": {"number": 7}}', encoding="utf-8")
-        for name in ("summary", "output"):
+        for name in ("summary", "output", "env"):
             (runner / name).touch()
         self.environment = {
             "GITHUB_ACTION_PATH": str(ACTION),
             "GITHUB_STEP_SUMMARY": str(runner / "summary"),
             "GITHUB_OUTPUT": str(runner / "output"),
+            "GITHUB_ENV": str(runner / "env"),
             "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_JOB": "gate",
+            "GITHUB_WORKFLOW": "CI",
+            "GITHUB_WORKFLOW_REF": "octo/models/.github/workflows/ci.yml@refs/pull/7/merge",
             "GITHUB_REPOSITORY": "octo/models",
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_RUN_ID": "42",
+            "GITHUB_RUN_ATTEMPT": "1",
             "RUNNER_TEMP": str(runner),
             **self.environment,
         }
@@ -82,15 +87,29 @@ class Job:
     def gate(self, **inputs: str) -> subprocess.CompletedProcess[str]:
         return self.step(step("gate")["run"], **inputs)
 
+    def identify(self, **inputs: str) -> dict[str, str]:
+        """Runs the first step of a use of the action, and hands its environment to those that follow."""
+        given = {"name": "", "artifact": "", "index": "0", "total": "1"}
+        done = self.step(step("identify")["run"], **{**given, **inputs})
+        assert done.returncode == 0, done.stderr
+        env = (self.root / "runner" / "env").read_text(encoding="utf-8")
+        self.environment |= dict(line.split("=", 1) for line in env.splitlines())
+        return self.outputs
+
     def comment(self, **inputs: str) -> subprocess.CompletedProcess[str]:
-        """Runs the last step as the action does, after a gate."""
+        """Comments as the action does, after a gate."""
         given = {
             "token": "secret",
             "author": "bot[bot]",
-            "key": "CI / gate 0",
+            "name": "",
+            "id": "gate",
             "file": f"{self.outputs.get('directory', '')}/comment.md",
         }
-        return self.step(STEPS[-1]["run"], **{**given, **inputs})
+        return self.step(step("comment")["run"], **{**given, **inputs})
+
+    def again(self, run: int, attempt: int = 1) -> None:
+        """Another run of the workflow."""
+        self.environment |= {"GITHUB_RUN_ID": str(run), "GITHUB_RUN_ATTEMPT": str(attempt)}
 
     @property
     def summary(self) -> str:
@@ -158,10 +177,10 @@ def test_error_of_the_gate_file(job: Job, gate: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({}, "before it judged anything"),
-        ({"args": "nowhere"}, "before it judged anything"),
+        ({}, "left no record of what it judged"),
+        ({"args": "nowhere"}, "left no record of what it judged"),
         ({"command": "pytest", "args": "test_other.py", "strict": "false"}, "no check was judged"),
-        ({"command": "pytest", "args": "-p\nno:npu_compat"}, "before it judged anything"),
+        ({"command": "pytest", "args": "-p\nno:npu_compat"}, "left no record of what it judged"),
         ({"command": "lint"}, "command is check or pytest"),
         ({"strict": "yes"}, "strict is true or false"),
     ],
@@ -173,6 +192,24 @@ def test_nothing_judged_is_red(job: Job, inputs: Mapping[str, str], said: str) -
     assert done.returncode != 0
     assert re.search(rf"(?m)^::error .*{said}", done.stdout)
     assert job.outputs.get("verdict", "failed") == "failed"
+
+
+def test_run_that_is_killed_says_so_on_a_line_of_its_own(
+    job: Job, gate: Callable[..., Path]
+) -> None:
+    """Some checks may have been judged by then; only the record is missing."""
+    gate(GREEN)
+    (job.root / "z").mkdir()
+    text = "import os, sys\n\n\ndef test_end():\n    sys.stdout.flush()\n    os._exit(3)\n"
+    (job.root / "z" / "test_end.py").write_text(text, encoding="utf-8")
+    done = job.gate(command="pytest")
+    assert done.returncode == 3
+    assert "npu-compat.yaml ." in done.stdout
+    (said,) = (line for line in done.stdout.splitlines() if "::error" in line)
+    assert said == (
+        "::error title=npu-compat::The run ended with code 3 and left no record of what it judged; "
+        "the log says why."
+    )
 
 
 def test_inputs_become_arguments_as_they_are(job: Job, gate: Callable[..., Path]) -> None:
@@ -190,6 +227,40 @@ def test_baseline(job: Job, gate: Callable[..., Path]) -> None:
     gate(GREEN.replace('">= 96%"', "{max_drop: 0pp}"))
     assert job.gate(baseline="missing.json").returncode == 1
     assert "missing.json" in job.summary
+
+
+@pytest.mark.parametrize(
+    ("inputs", "id_", "artifact"),
+    [
+        ({}, "gate", "npu-compat-gate"),
+        ({"index": "2", "total": "3"}, "gate-2", "npu-compat-gate-2"),
+        ({"name": "detectors"}, "detectors", "npu-compat-detectors"),
+        ({"name": "모델 게이트"}, "모델 게이트", "npu-compat-모델 게이트"),
+        ({"name": "d", "index": "0", "total": "2"}, "d-0", "npu-compat-d-0"),
+        ({"name": 'a/b:"c"*,\\|<>?\nid=x'}, "a-b--c-------- id=x".replace(" ", "-"), None),
+        ({"artifact": "mine"}, "gate", "mine"),
+        ({"artifact": "none"}, "gate", "none"),
+        ({"artifact": "a\nid=evil"}, "gate", "a-id=evil"),
+    ],
+    ids=str,
+)
+def test_identity(job: Job, inputs: dict[str, str], id_: str, artifact: str | None) -> None:
+    outputs = job.identify(**inputs)
+    assert outputs == {"id": id_, "artifact": artifact or f"npu-compat-{id_}"}
+
+
+def test_uses_in_one_job_have_identities_of_their_own(job: Job) -> None:
+    names = ("", "", "red", "gate", "red", "gate-2", "e", "")
+    found = [job.identify(name=name)["id"] for name in names]
+    assert found == ["gate", "gate-2", "red", "gate-3", "red-2", "gate-2-2", "e", "gate-4"]
+    assert len(set(found)) == len(names)
+
+
+def test_failed_upload_says_what_to_do(job: Job) -> None:
+    (call,) = (s["run"] for s in STEPS if "upload-failed" in s.get("run", ""))
+    said = job.step(call).stdout
+    assert said.startswith("::error title=npu-compat::The reports were not uploaded.")
+    assert said.count("\n") == 1
 
 
 def test_prepare_removes_verdicts_that_were_checked_in(job: Job) -> None:
@@ -304,35 +375,134 @@ def test_comment_is_written_once_and_then_updated(
     assert job.comment().returncode == 0
     assert len(api.entries) == 2
     first = api.entries[1]["body"]
-    assert first.startswith("<!-- npu-compat: CI-gate-0 -->\n## ❌ NPU compatibility: failed")
+    marker = r"<!-- npu-compat: [0-9a-f]{32} run 42\.1 -->"
+    assert re.match(rf"{marker}\n## ❌ NPU compatibility: failed", first)
     assert first.endswith("[Log and reports](https://github.example/octo/models/actions/runs/42)\n")
+    assert first.splitlines()[-1].startswith("`gate`: ")
     gate(GREEN)
+    job.again(run=43)
     job.gate()
-    assert job.comment().returncode == 0
+    done = job.comment()
+    assert (done.returncode, done.stdout) == (0, "")
     assert len(api.entries) == 2
     assert "## ✅ NPU compatibility: passed" in api.entries[1]["body"]
     assert api.tokens == {"Bearer secret"}
 
 
+def written(job: Job, api: Comments, **inputs: str) -> str:
+    """First line of the comment that a gate has just written."""
+    before = [entry["body"] for entry in api.entries]
+    assert job.comment(**inputs).returncode == 0
+    (new,) = (entry["body"] for entry in api.entries if entry["body"] not in before)
+    return str(new.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "모델 게이트"},
+        {"name": "타겟 검사"},
+        {"name": "a/b"},
+        {"name": "a:b"},
+        {"id": "gate-2"},
+        {"id": "gate-1"},
+    ],
+    ids=str,
+)
+def test_comments_of_two_gates_of_a_job_are_two(
+    job: Job, api: Comments, other: dict[str, str]
+) -> None:
+    """Also if what is special in their names is all that differs."""
+    mine = [written(job, api, name=name) for name in ("", "게이트 검사", "a b")]
+    theirs = written(job, api, **other)
+    assert len(api.entries) == 4
+    assert theirs not in mine
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"GITHUB_JOB": "other"},
+        {"GITHUB_WORKFLOW": "모델"},
+        {"GITHUB_WORKFLOW_REF": "octo/models/.github/workflows/nightly.yml@refs/pull/7/merge"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_comments_of_two_jobs_and_workflows_are_two(
+    job: Job, api: Comments, change: dict[str, str]
+) -> None:
+    first = written(job, api)
+    job.environment |= change
+    assert written(job, api) != first
+    assert len(api.entries) == 2
+
+
+def test_ref_of_the_workflow_makes_no_other_comment(job: Job, api: Comments) -> None:
+    written(job, api)
+    job.environment["GITHUB_WORKFLOW_REF"] = "octo/models/.github/workflows/ci.yml@refs/heads/x"
+    job.again(run=43)
+    job.comment()
+    assert len(api.entries) == 1
+
+
+def test_green_gate_does_not_replace_the_comment_of_a_red_one_of_the_same_run(
+    job: Job, api: Comments, gate: Callable[..., Path]
+) -> None:
+    """Two calls of a reusable workflow without names: GitHub shows no difference between them."""
+    for run in (42, 43):
+        job.again(run=run)
+        said = []
+        for text in (RED, GREEN):
+            gate(text)
+            job.gate()
+            said.append(job.comment().stdout)
+        assert said[0] == ""
+        assert said[1].startswith("::warning title=npu-compat::Another gate of this run")
+        verdicts = ["failed" in e["body"].split("\n")[1] for e in api.entries]
+        assert verdicts == [True, False]
+        assert all(f"actions/runs/{run})" in entry["body"] for entry in api.entries)
+
+
+def test_repeated_attempt_updates_its_comment(job: Job, api: Comments) -> None:
+    written(job, api)
+    job.again(run=42, attempt=2)
+    assert job.comment().stdout == ""
+    assert len(api.entries) == 1
+    assert " run 42.2 -->" in api.entries[0]["body"]
+
+
 def test_comment_of_another_job_or_author_is_left_alone(job: Job, api: Comments) -> None:
-    marker = "<!-- npu-compat: CI-gate-0 -->\n"
-    api.add(f"{marker}not yours", "someone")
-    api.add("<!-- npu-compat: CI-gate-1 -->\nanother job", "bot[bot]")
+    marker = written(job, api)
+    mine = api.entries.pop()["body"]
+    earlier = marker.replace("42.1", "41.1")
+    digest = marker.split()[2]
+    other = earlier.replace(digest, digest[::-1])
+    api.add(f"{earlier}\nnot yours", "someone")
+    api.add(f"{other}\nanother job", "bot[bot]")
     assert job.comment().returncode == 0
-    assert [entry["body"] for entry in api.entries[:2]] == [
-        f"{marker}not yours",
-        "<!-- npu-compat: CI-gate-1 -->\nanother job",
+    assert [entry["body"] for entry in api.entries] == [
+        f"{earlier}\nnot yours",
+        f"{other}\nanother job",
+        mine,
     ]
-    assert api.entries[2]["body"].startswith(f"{marker}## ❌ NPU compatibility: no verdict")
+    assert mine.startswith(f"{marker}\n## ❌ NPU compatibility: no verdict")
 
 
 def test_own_comment_is_found_on_a_later_page(job: Job, api: Comments) -> None:
     for i in range(250):
         api.add(f"comment {i}", "someone")
-    api.add("<!-- npu-compat: CI-gate-0 -->\nold", "bot[bot]")
+    written(job, api)
+    job.again(run=43)
+    api.requests.clear()
     job.comment()
     assert len(api.entries) == 251
     assert api.requests == ["GET", "GET", "GET", "PATCH"]
+
+
+def test_name_of_a_gate_is_harmless_in_its_comment(job: Job, api: Comments) -> None:
+    job.comment(id="`<b> @all [x](y)`" + "x" * 200)
+    shown = api.entries[0]["body"].splitlines()[-1]
+    assert re.fullmatch(r"`'<b> @all \[x\]\(y\)'x+`: \[Log and reports\]\(\S+\)", shown)
 
 
 def test_long_comment_fits(job: Job, api: Comments, tmp_path: Path) -> None:
@@ -363,13 +533,6 @@ def test_unreachable_api_and_runs_without_pull_request(job: Job) -> None:
     Path(job.environment["GITHUB_EVENT_PATH"]).write_text("{}", encoding="utf-8")
     done = job.comment()
     assert (done.returncode, done.stdout.split("::")[1]) == (0, "notice title=npu-compat")
-
-
-def test_red_stays_red_until_reports_are_uploaded() -> None:
-    after = STEPS[STEPS.index(step("gate")) + 1 :]
-    assert [("always()" in s["if"]) for s in after] == [True] * 3
-    assert "continue-on-error" not in step("gate")
-    assert any("upload-artifact" in s.get("uses", "") for s in after)
 
 
 def calls(tree: Any) -> Iterator[str]:
@@ -441,6 +604,23 @@ def test_every_input_of_the_action_is_documented_and_has_its_default() -> None:
     rows = re.findall(r"(?m)^\| (`.*?) \|.*\| (.*?) ?\|$", DOCS.read_text(encoding="utf-8"))
     documented = {name.strip("`") for names, _ in rows for name in names.split(", ")}
     assert documented == set(METADATA["inputs"])
+    defaults = {
+        names.strip("`"): default.strip("`")
+        for names, default in rows
+        if re.fullmatch(r"`[^`]+`", default) and "," not in names
+    }
+    assert set(defaults) == {"command", "strict", "python-version"}
+    assert defaults == {name: METADATA["inputs"][name]["default"] for name in defaults}
+
+
+def test_documented_matrix_of_gates() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    (block,) = (b for b in re.findall(r"```yml\n(.*?)```", text, re.DOTALL) if "matrix:" in b)
+    (job,) = yaml.safe_load(block).values()
+    (file,) = (f for f in WORKFLOWS if f.name == "npu-compat.yml")
+    known = yaml.safe_load(file.read_text(encoding="utf-8"))[True]["workflow_call"]["inputs"]
+    assert "name" in job["with"]
+    assert set(job["with"]) <= set(known)
 
 
 def installed(linter: str) -> str:
@@ -452,6 +632,7 @@ def installed(linter: str) -> str:
     return found
 
 
+AS_WORKFLOW = ROOT / ".ci" / "lint_action.py"
 LINTERS = {
     "actionlint": ["actionlint", *map(str, WORKFLOWS)],
     "shellcheck": ["shellcheck", *map(str, sorted(ACTION.glob("*.sh")))],
@@ -464,3 +645,45 @@ def test_linters_have_nothing_to_say(linter: str) -> None:
     command = [installed(linter), *LINTERS[linter][1:]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_linter_has_nothing_to_say_of_the_steps_of_the_action() -> None:
+    done = linted_action(ACTION / "action.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("steps.gate.outputs.verdict", "steps.gaet.outputs.verdict", '"gaet" is not defined'),
+        ("inputs.strict", "inputs.strikt", '"strikt" is not defined'),
+        ("inputs.baseline", "inputs.basline", '"basline" is not defined'),
+        ("always() && inputs", "alwyas() && inputs", 'undefined function "alwyas"'),
+        ('cat "$GITHUB_ACTION_PATH/upload-failed.txt"', "cat $GITHUB_ACTION_PATH/x", "SC2086"),
+    ],
+)
+def test_linter_sees_the_steps_of_the_action(old: str, new: str, said: str, tmp_path: Path) -> None:
+    text = (ACTION / "action.yml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "action.yml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    done = linted_action(path)
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
+def linted_action(path: Path) -> subprocess.CompletedProcess[str]:
+    for linter in ("actionlint", "shellcheck"):
+        installed(linter)
+    command = [sys.executable, str(AS_WORKFLOW), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_lint_runs_in_ci_and_takes_the_action_and_all_workflows() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.partition("\nlint:")[2].partition("\n\n")[0]
+    assert "actionlint -shellcheck $(BIN)/shellcheck $(WORKFLOWS)" in recipe
+    assert ".ci/lint_action.py $(ACTION)" in recipe
+    assert f"\nACTION = {(ACTION / 'action.yml').relative_to(ROOT)}\n" in makefile
+    ci = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert "make lint" in calls(ci["jobs"]["lint"])

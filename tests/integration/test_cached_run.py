@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,3 +154,83 @@ def test_cache_that_cannot_be_written_is_no_failure(gate: Gate, run: Run, projec
     (project / ".pytest_cache" / "d").touch()
     result = run("-Wignore", cache=True)
     result.assert_outcomes(passed=3, failed=3)
+
+
+def forged(directory: Path) -> None:
+    """Makes every verdict that was kept a good one, under a checksum that is right."""
+    entries = list(directory.glob("*.json"))
+    assert entries
+    for path in entries:
+        kept = json.loads(path.read_bytes().partition(b"\n")[2])
+        for metric in kept["report"]["metrics"].values():
+            if metric["unit"] == "ratio":
+                metric.update(value=1.0, numerator=metric["denominator"])
+        payload = json.dumps(kept).encode()
+        path.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+
+
+def git(directory: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True)
+
+
+HALF = GATE.replace("models/on_npu.onnx, ", "").replace(", models/corrupt.onnx", "")
+NOT_READ = "is checked in: its results are not read, and every model is analyzed again"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("checked_in", [True, False])
+def test_verdicts_that_are_checked_in_count_nothing(
+    checked_in: bool, gate: Gate, run: Run, project: Path
+) -> None:
+    gate(HALF)
+    run(cache=True).assert_outcomes(passed=1, failed=1)
+    directory = project / ".pytest_cache" / "d" / "npu-compat"
+    forged(directory)
+    git(project, "init", "-q")
+    if checked_in:
+        git(project, "add", "-f", ".pytest_cache")
+    second = run(cache=True)
+    if checked_in:
+        second.assert_outcomes(passed=1, failed=1)
+        second.stdout.fnmatch_lines([f"note: .pytest_cache/d/npu-compat {NOT_READ}*"])
+        second.stdout.no_fnmatch_line("*from cache*")
+    else:  # the forgery is one that would be believed
+        second.assert_outcomes(passed=2)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_verdicts_that_are_checked_in_count_nothing_without_pytest(
+    gate: Gate, npu_compat: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    gate(HALF)
+    assert npu_compat("check", "--strict").returncode == 1
+    forged(project / ".npu_compat_cache")
+    git(project, "init", "-q")
+    assert npu_compat("check", "--strict").returncode == 0
+    git(project, "add", "-f", ".npu_compat_cache")
+    done = npu_compat("check", "--strict", "--json=run.json")
+    assert done.returncode == 1
+    assert f"note: .npu_compat_cache {NOT_READ}" in done.stdout
+    assert "from cache" not in done.stdout
+    notes = json.loads((project / "run.json").read_text(encoding="utf-8"))["notes"]
+    assert [note["kind"] for note in notes] == ["cache-not-read"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_verdict_of_a_fixture_does_not_come_with_the_repository(
+    run: Run, pytester: pytest.Pytester, project: Path
+) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(npu_compat):
+            report = npu_compat.analyze("models/half_on_npu.onnx")
+            npu_compat.check(report, npu_ratio=">= 96%")
+        """
+    )
+    run(cache=True).assert_outcomes(failed=1)
+    forged(project / ".pytest_cache" / "d" / "npu-compat")
+    git(project, "init", "-q")
+    git(project, "add", "-f", ".pytest_cache")
+    second = run(cache=True)
+    second.assert_outcomes(failed=1)
+    second.stdout.fnmatch_lines([f"note: .pytest_cache/d/npu-compat {NOT_READ}*"])

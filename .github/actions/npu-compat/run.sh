@@ -7,8 +7,11 @@
 #              INPUT_BASELINE  a file; empty for those of the gate files
 set -uo pipefail
 
+# GitHub reads a command only at the beginning of a line, and a run that was killed may not have ended its last one.
+error() { printf '\n::error title=npu-compat::%s\n' "$1"; }
+
 fail() {
-  echo "::error title=npu-compat::$1"
+  error "$1"
   exit 2
 }
 
@@ -40,10 +43,10 @@ code=$?
 record=$directory/run.json
 if [ ! -s "$record" ]; then
   echo 'verdict=failed' >>"$GITHUB_OUTPUT"
-  echo "::error title=npu-compat::The run ended with code $code before it judged anything; the log says why."
+  error "The run ended with code $code and left no record of what it judged; the log says why."
   if [ $code -eq 0 ]; then code=1; fi
 elif [ $code -eq 0 ] && ! npu-compat merge "$record" >/dev/null; then
-  echo '::error title=npu-compat::The command succeeded, but no check was judged.'
+  error 'The command succeeded, but no check was judged.'
   code=1
 fi
 exit $code
