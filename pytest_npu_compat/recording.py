@@ -205,6 +205,7 @@ class Recorder:
     def lines(self) -> Iterator[str]:
         """What the terminal says besides the table."""
         from pytest_npu_compat.render.names import clean
+        from pytest_npu_compat.render.words import counted
 
         recalled: dict[str, bool] = {}
         for nodeid, value in self._checks.items():
@@ -212,8 +213,8 @@ class Recorder:
                 model = nodeid.rpartition("::")[0]
                 recalled[model] = recalled.get(model, True) and value["recalled"]
         if any(recalled.values()):
-            share = f"{sum(recalled.values())} of {len(recalled)}"
-            yield f"{share} analyses from cache (--npu-no-cache makes them again)"
+            share = f"{sum(recalled.values())} of {counted(len(recalled), 'analysis', 'analyses')}"
+            yield f"{share} from cache (--npu-no-cache makes them again)"
         for note in self.run.notes if self.run else ():
             level = "ERROR" if note.level == "error" else "note"
             first = note.message.split("\n")[0]  # pytest shows the whole of an error

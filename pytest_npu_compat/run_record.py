@@ -13,6 +13,7 @@ from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.integrity import notes, nothing_judged, vanished
 from pytest_npu_compat.gate.loading import Gate, load_gate
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome, in_note_order, in_order
+from pytest_npu_compat.render.words import counted
 from pytest_npu_compat.run_options import RunOptions
 
 __all__ = ["Record", "Scope", "replace_file"]
@@ -196,8 +197,8 @@ class Record:
             yield Note("baseline-not-written", "error", text)
             return
         gone = len(set(old) - set(new))
-        text = f"{file.name} written: {len(new)} models" + (f", {gone} dropped" if gone else "")
-        yield Note("baseline-written", "note", text)
+        text = f"{file.name} written: {counted(len(new), 'model')}"
+        yield Note("baseline-written", "note", f"{text}, {gone} dropped" if gone else text)
 
 
 def _by_baseline(gates: Mapping[str, Gate]) -> dict[Path, list[tuple[str, Gate]]]:

@@ -21,6 +21,7 @@ from pytest_npu_compat.gate.waiver import today
 from pytest_npu_compat.render import outcomes
 from pytest_npu_compat.render.outputs import finish
 from pytest_npu_compat.render.terminal import run_lines
+from pytest_npu_compat.render.words import counted
 from pytest_npu_compat.run.analyses import Analyses
 from pytest_npu_compat.run.cache import own_directory
 from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
@@ -60,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         for model in progress(gate.models, len(gate.models)):
             _judge(record, analyses, file, gate, model)
     if analyses.recalled:
-        share = f"{len(analyses.recalled)} of {len(analyses.reports)}"
-        print(f"{share} analyses from cache (--no-cache makes them again)")
+        made = counted(len(analyses.reports), "analysis", "analyses")
+        print(f"{len(analyses.recalled)} of {made} from cache (--no-cache makes them again)")
     scope = Scope(
         whole=not arguments.gates and len(read) == len(files),
         project=tuple(finding.find_gates(Path())),

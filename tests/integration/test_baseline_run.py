@@ -300,7 +300,7 @@ def test_update_of_a_part_keeps_the_rest(gate: Gate, run: Run, project: Path) ->
     assert after["models"]["half_on_npu[ethos-n78]"] != before["models"]["half_on_npu[ethos-n78]"]
     result = run(UPDATE)
     assert entries(project / BASELINE) == ["half_on_npu"], "a full run drops what is gone"
-    assert "npu-baseline.json written: 1 models, 1 dropped" in result.stdout.str()
+    assert "npu-baseline.json written: 1 model, 1 dropped" in result.stdout.str()
 
 
 def test_update_keeps_the_entry_of_a_model_that_cannot_be_analyzed(
