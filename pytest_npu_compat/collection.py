@@ -104,7 +104,8 @@ class GateYaml(pytest.File):
         try:
             gate = load_gate(self.path, self.baseline, use="write" if self.updating else "read")
         except GateError as error:
-            raise self.CollectError(error.render(relative(self.path))) from None
+            shown = relative(self.path, self.config.invocation_params.dir)
+            raise self.CollectError(error.render(shown)) from None
         for checks in gate.models:
             accepted = None if self.updating else gate.accepted.get(checks.id)
             asked = self.asked.get(checks.id, set())
@@ -188,7 +189,7 @@ class CheckItem(pytest.Item):
         from pytest_npu_compat.gate.waiver import today
         from pytest_npu_compat.render import outcomes
 
-        where = (relative(self.path), self.checks, self.check)
+        where = (self._shown_path, self.checks, self.check)
         if self.check.threshold.severity == "off":
             self.outcome = outcomes.switched_off(*where)
             # The place that is reported is then the gate file's, not this one.
@@ -221,12 +222,16 @@ class CheckItem(pytest.Item):
             return super().repr_failure(excinfo, style)
         outcome = error.outcome
         crash = ReprFileLocation(
-            relative(self.path), self.check.line, f"{self.checks.id}: {outcome.message}"
+            self._shown_path, self.check.line, f"{self.checks.id}: {outcome.message}"
         )
         entry = ReprEntryNative([f"{outcome.text}\n"])
         return ReprExceptionInfo(
             reprtraceback=ReprTraceback([entry], None, style="native"), reprcrash=crash
         )
+
+    @property
+    def _shown_path(self) -> str:
+        return relative(self.path, self.config.invocation_params.dir)
 
     @property
     def recalled(self) -> bool:
@@ -252,9 +257,14 @@ def _properties(outcome: Outcome, result: CheckResult) -> list[tuple[str, object
     ]
 
 
-def relative(path: Path) -> str:
-    """A path as the user knows it: relative to where the run was started, if it lies below."""
+def relative(path: Path, start: Path | None = None) -> str:
+    """A path as the user knows it: relative to where the run was started, if it lies below.
+
+    Args:
+        path: Absolute.
+        start: Where the run was started; the working directory, which tests may change, if None.
+    """
     try:
-        return path.relative_to(Path.cwd()).as_posix()
+        return path.relative_to(start or Path.cwd()).as_posix()
     except ValueError:
         return str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,20 @@ def test_gates_run_beside_ordinary_tests(
         "limits.yml::on_npu[ethos-n78]::npu_partitions": "PASSED",
         "test_code.py::test_code": "PASSED",
     }
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "1"]], ids=["plain", "xdist"])
+def test_test_that_changes_the_directory_changes_no_name(
+    options: list[str], gate: Gate, run_with: Run, pytester: pytest.Pytester
+) -> None:
+    gate("version: 1\nthresholds: {npu_ratio: '>= 96%'}\nmodels: [models/half_on_npu.onnx]\n")
+    pytester.makepyfile(
+        test_first="import os\n\n\ndef test_moves(tmp_path):\n    os.chdir(tmp_path)\n"
+    )
+    result = run_with(options, "--npu-json=run.json", "test_first.py", "npu-compat.yaml")
+    result.assert_outcomes(passed=1, failed=1)
+    record = json.loads((pytester.path / "run.json").read_text(encoding="utf-8"))
+    assert [check["gate_file"] for check in record["outcomes"]] == ["npu-compat.yaml"]
 
 
 def test_each_model_is_judged_once(
