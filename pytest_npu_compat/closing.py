@@ -32,6 +32,7 @@ class Seen:
 
     Attributes:
         root: What node ids are relative to.
+        start: Where the run was started.
         checks: Node id -> what a check said of itself.
         broken: Node id -> error of a gate file, or around a check.
         gates: Gate files that were collected.
@@ -41,6 +42,7 @@ class Seen:
     """
 
     root: Path
+    start: Path
     checks: Mapping[str, Mapping[str, Any]]
     broken: Mapping[str, str]
     gates: Sequence[Path]
@@ -83,12 +85,12 @@ def close(
     broken = {(seen.root / id_.split("::")[0]).resolve() for id_ in seen.broken}
     for path in seen.gates:
         if path.resolve() not in broken:
-            record.add_gate(relative(path), path)
+            record.add_gate(relative(path, seen.start), path)
     for note in _notes(seen, strict=options.strict):
         record.add_note(note)
     missed: dict[str, list[str]] = {}
     for some in seen.missed:
-        missed.setdefault(relative(seen.root / some.file), []).extend(some.names)
+        missed.setdefault(relative(seen.root / some.file, seen.start), []).extend(some.names)
     run = record.close(Scope(whole, filtered, named, tuple(project), missed))
     return finish(run, options.files, os.environ if options.github else None)
 
@@ -103,7 +105,7 @@ def _notes(seen: Seen, *, strict: bool) -> list[Note]:
         text = f"{file} lies here, but this run did not collect it"
         found.append(Note("not-collected", "error" if strict else "note", text))
     for some in seen.missed:
-        file = relative(seen.root / some.file)
+        file = relative(seen.root / some.file, seen.start)
         level: Literal["note", "error"] = "note" if some.reasons and not strict else "error"
         found.append(Note("not-judged", level, f"{file}: {some.text}", file))
     red = [id_ for id_, value in seen.checks.items() if value["outcome"]["status"] in RED]

@@ -257,14 +257,14 @@ def _properties(outcome: Outcome, result: CheckResult) -> list[tuple[str, object
     ]
 
 
-def relative(path: Path, start: Path | None = None) -> str:
+def relative(path: Path, start: Path) -> str:
     """A path as the user knows it: relative to where the run was started, if it lies below.
 
     Args:
         path: Absolute.
-        start: Where the run was started; the working directory, which tests may change, if None.
+        start: Where the run was started; tests may change the working directory.
     """
     try:
-        return path.relative_to(start or Path.cwd()).as_posix()
+        return path.relative_to(start).as_posix()
     except ValueError:
         return str(path)

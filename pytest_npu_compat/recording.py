@@ -68,7 +68,9 @@ def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> N
 
     if item.outcome is None:
         message = "the check ended with an error that is a defect of pytest-npu-compat"
-        item.outcome = outcomes.defect(relative(item.path), item.checks, item.check, message)
+        item.outcome = outcomes.defect(
+            relative(item.path, item.config.invocation_params.dir), item.checks, item.check, message
+        )
         setattr(report, CHECK, {"outcome": _plain(item.outcome), "path": str(item.path)})
         return
     value: dict[str, Any] = {"outcome": _plain(item.outcome), "path": str(item.path)}
@@ -173,7 +175,10 @@ class Recorder:
             from pytest_npu_compat.closing import Seen, close
 
             green = session.exitstatus in _GREEN
-            seen = Seen(root, self._checks, self._broken, [*map(Path, gates)], stray, left, green)
+            start = config.invocation_params.dir
+            seen = Seen(
+                root, start, self._checks, self._broken, [*map(Path, gates)], stray, left, green
+            )
             self.run, self.annotations = close(
                 seen,
                 options,
