@@ -64,10 +64,19 @@ class MetricChange:
     @property
     def worse(self) -> bool:
         """Whether it moved in the wrong direction, or lost its value."""
-        if self.before is None or self.after is None:
-            return self.after is None
+        return self.verdict == "worse"
+
+    @property
+    def verdict(self) -> str:
+        """``worse``, ``better``, ``new``, or nothing if its direction says nothing."""
+        if not METRICS[self.name].telling:
+            return ""
+        if self.before is None:
+            return "new"
+        if self.after is None:
+            return "worse"
         rose = self.after.value > self.before.value
-        return rose != (METRICS[self.name].better == "up")
+        return "better" if rose == (METRICS[self.name].better == "up") else "worse"
 
 
 @dataclass(frozen=True)

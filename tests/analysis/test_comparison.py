@@ -154,6 +154,35 @@ def test_worse_follows_the_direction_of_the_metric(
     assert [(change.name, change.worse) for change in found.metrics] == [(metric, worse)]
 
 
+def test_function_ratio_is_shown_without_a_verdict() -> None:
+    """It rises when a model falls into more parts."""
+    for after in (ratio(1, 2), ratio(3, 4)):
+        (change,) = compare(
+            report(metrics={"npu_function_ratio": ratio(2, 3)}),
+            report(metrics={"npu_function_ratio": after}),
+        ).metrics
+        assert (change.verdict, change.worse) == ("", False)
+
+
+def test_verdict_in_words() -> None:
+    figures = [{}, {"npu_ratio": ratio(1, 2)}, {"npu_ratio": ratio(2, 2)}]
+    states = [report(metrics=metrics) for metrics in figures]
+    verdicts = {
+        (old, new): change.verdict
+        for old in range(3)
+        for new in range(3)
+        for change in compare(states[old], states[new]).metrics
+    }
+    assert verdicts == {
+        (0, 1): "new",
+        (0, 2): "new",
+        (1, 0): "worse",
+        (1, 2): "better",
+        (2, 0): "worse",
+        (2, 1): "worse",
+    }
+
+
 def test_metrics_are_in_the_order_of_the_table() -> None:
     old = {"qdq_pairs": value("qdq_pairs", 1), "npu_ratio": ratio(1, 2)}
     new = {"qdq_pairs": value("qdq_pairs", 2), "npu_ratio": ratio(1, 3)}
