@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.model.graph import Constant, Graph, Node, TensorType
+from pytest_npu_compat.model.lfs import FETCH, is_pointer
 from pytest_npu_compat.model.onnx_operators import plain_attributes
 from pytest_npu_compat.model.onnx_pins import check_pins, pin_inputs
 from pytest_npu_compat.model.onnx_types import QUANTIZATION_KINDS, dtype_name, infer_types, one_line
@@ -31,8 +32,6 @@ MAX_FILE_BYTES = 2**31 - 1
 """Protobuf's own limit; a larger file cannot be a valid ONNX model without external data."""
 
 MAX_NODES = 200_000
-
-LFS_PREFIX = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,11 @@ def _read_bytes(path: Path) -> bytes:
         raise ModelError(
             "file-not-found", f"{path} cannot be read: {error.strerror}.", "Check its permissions."
         ) from error
-    if data.startswith(LFS_PREFIX):
+    if is_pointer(data):
         raise ModelError(
             "lfs-pointer",
             f"{path.name} is a Git LFS pointer, not the model itself.",
-            "Run `git lfs pull` (in GitHub Actions: `actions/checkout` with `lfs: true`).",
+            FETCH,
         )
     return data
 
