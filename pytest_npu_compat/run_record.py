@@ -71,7 +71,9 @@ class Record:
         strict = self.options.strict
         gates = dict(self._gates())
         if not self._outcomes and not any(note.level == "error" for note in self._notes):
-            self._notes.append(nothing_judged(strict=strict and not narrow))
+            # A part of a whole may get nothing to judge; whether the whole did is for the merged run.
+            part = narrow or bool(self.options.shard)
+            self._notes.append(nothing_judged(strict=strict and not part))
         for shown, gate in gates.items():
             self._notes += notes(
                 gate,
@@ -93,6 +95,7 @@ class Record:
             dict(sorted(self._reports.items())),
             dict(sorted(self._accepted.items())),
             in_note_order(self._notes),
+            self.options.shard,
         )
 
     def _gates(self) -> Iterator[tuple[str, Gate]]:
