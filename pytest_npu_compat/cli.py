@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_npu_compat import __version__
 from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_USAGE, UsageError
-from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES
+from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES, SHARD
 
 __all__ = ["main"]
 
@@ -91,6 +91,7 @@ def _check(commands: Any) -> None:
     check.add_argument(
         "--no-cache", action="store_true", help="analyze every model again, and keep nothing"
     )
+    check.add_argument("--shard", metavar="NAME", default="", help=SHARD)
     _add_outputs(check)
 
 

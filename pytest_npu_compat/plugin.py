@@ -17,7 +17,7 @@ from pytest_npu_compat.cache_notice import DISTRUSTED, take_notice
 from pytest_npu_compat.gate.finding import is_gate
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
 from pytest_npu_compat.recording import WORKER_SAYS, Recorder, attach, worker_says
-from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES, RunOptions
+from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES, SHARD, RunOptions
 from pytest_npu_compat.selection import SELECTION, widen
 from pytest_npu_compat.stray import DESELECTED, gate_patterns
 
@@ -60,6 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--npu-{name}", metavar="FILE", help=f"write {text}")
     group.addoption("--npu-github", action="store_true", help=GITHUB)
     group.addoption(
+        "--npu-shard", metavar="NAME", help=f"{SHARD}; the group of pytest-split by itself"
+    )
+    group.addoption(
         "--npu-strict-waivers",
         action="store_true",
         help="fail a full run in which a waiver had nothing to excuse",
@@ -91,12 +94,19 @@ def pytest_configure(config: pytest.Config) -> None:
             if (file := config.getoption(f"--npu-{name}"))
         },
         github=config.getoption("--npu-github"),
+        shard=config.getoption("--npu-shard") or _group_of_pytest_split(config),
     )
     config.stash[_OPTIONS] = options
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(options, gate_patterns(config)), _RECORDER)
     if getattr(config.option, "xmlpath", None):
         config.pluginmanager.register(CheckNames(config), "npu_compat_names")
+
+
+def _group_of_pytest_split(config: pytest.Config) -> str:
+    """``3/14``; empty if pytest-split has no part in the run."""
+    group, splits = (config.getoption(name, None) for name in ("group", "splits"))
+    return f"{group}/{splits}" if group and splits else ""
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["GITHUB", "OUTPUT_FILES", "RunOptions"]
+__all__ = ["GITHUB", "OUTPUT_FILES", "SHARD", "RunOptions"]
 
 OUTPUT_FILES = {
     "html": "a self-contained page: every check, a picture of every model",
@@ -21,6 +21,11 @@ OUTPUT_FILES = {
 
 GITHUB = "print annotations for GitHub Actions, and write the summary and outputs of the step"
 
+SHARD = (
+    "what this run is called among the parts of a whole, e.g. 3/14: `npu-compat merge` tells parts "
+    "that judged nothing apart by it"
+)
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -33,6 +38,7 @@ class RunOptions:
         baseline: Taken instead of the baselines that gate files name.
         files: Outputs to write, by name of the format.
         github: Whether to speak to GitHub Actions.
+        shard: What the run is called among the parts of a whole; empty if it is no part.
     """
 
     strict: bool = False
@@ -41,6 +47,7 @@ class RunOptions:
     baseline: Path | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     github: bool = False
+    shard: str = ""
 
     @property
     def needs_reports(self) -> bool:

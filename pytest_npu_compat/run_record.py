@@ -89,7 +89,9 @@ class Record:
         strict = self.options.strict
         gates = dict(self._gates())
         if not self._outcomes and not any(note.level == "error" for note in self._notes):
-            self._notes.append(nothing_judged(strict=strict and not scope.named))
+            # A part of a whole may get nothing to judge; whether the whole did is for the merged run.
+            part = scope.named or bool(self.options.shard)
+            self._notes.append(nothing_judged(strict=strict and not part))
         for shown, gate in gates.items():
             self._notes += notes(
                 gate,
@@ -107,6 +109,7 @@ class Record:
             dict(sorted(self._reports.items())),
             dict(sorted(self._accepted.items())),
             in_note_order(self._notes),
+            self.options.shard,
         )
 
     def _baselines(self, gates: Mapping[str, Gate], scope: Scope) -> Iterator[Note]:

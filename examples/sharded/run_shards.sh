@@ -36,7 +36,7 @@ shard() {
     echo "part $1 of $2 has no gate file: use fewer parts, or SPLIT=items" >&2
     return 2
   fi
-  python -m pytest "${words[@]}" --npu-json="$OUT/shard-$1.json" || code=$?
+  python -m pytest "${words[@]}" --npu-shard="$1/$2" --npu-json="$OUT/shard-$1.json" || code=$?
   # 1 is red and 5 is empty: the record says so, and the verdict is that of the merged run.
   case $code in 0 | 1 | 5) return 0 ;; *) return "$code" ;; esac
 }

@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         baseline=Path(arguments.baseline) if arguments.baseline else None,
         files=output_files(arguments),
         github=arguments.github,
+        shard=arguments.shard,
     )
     files = [file for path in arguments.gates or ["."] for file in find_gates(Path(path))]
     if not files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from pytest_npu_compat.commands.check import conclude, find_gates, output_files
 from pytest_npu_compat.commands.errors import UsageError
 from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.loading import load_gate
-from pytest_npu_compat.gate.outcome import GateRun, Note, in_note_order, merge
+from pytest_npu_compat.gate.outcome import GateRun, Note, in_note_order, merge, not_collected
 from pytest_npu_compat.run_options import RunOptions
 from pytest_npu_compat.run_record import Record, Scope
 
@@ -41,8 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.gates:
         merged = _with_gates(merged, [Path(path) for path in arguments.gates], options)
-    missing = _missing(len(runs), len(arguments.records), arguments.expect)
-    merged = replace(merged, notes=in_note_order([*merged.notes, *missing]))
+    copies = len(arguments.records) - len(runs)
+    problems = [*_missing(runs, copies, arguments.expect), *_differing(runs)]
+    merged = replace(merged, notes=in_note_order([*merged.notes, *problems]))
     return conclude(merged, options)
 
 
@@ -51,14 +53,28 @@ def _distinct(runs: Sequence[GateRun]) -> list[GateRun]:
     return list({json.dumps(run.to_dict(), sort_keys=True): run for run in runs}.values())
 
 
-def _missing(found: int, given: int, expected: int | None) -> Iterator[Note]:
+def _missing(runs: Sequence[GateRun], copies: int, expected: int | None) -> Iterator[Note]:
+    found = len(runs)
     if expected is None or found == expected:
         return
-    copies = f" ({given - found} given twice)" if given > found else ""
-    text = f"{found} of {expected} shards are here{copies}: what the others judged is not known"
     if found > expected:
         text = f"{found} records are here, {expected} were expected: is one of an earlier run?"
+        yield Note("missing-shard", "error", text)
+        return
+    twice = f" ({copies} given twice)" if copies else ""
+    text = f"{found} of {expected} shards are here{twice}: what the others judged is not known"
+    if copies and any(not run.outcomes and not run.shard for run in runs):
+        text += "; parts that judged nothing are told apart by --npu-shard"
     yield Note("missing-shard", "error", text)
+
+
+def _differing(runs: Sequence[GateRun]) -> Iterator[Note]:
+    """Parts of which there are several records: one may stand in for a part that is missing."""
+    counts = Counter(run.shard for run in runs if run.shard)
+    for shard, count in counts.items():
+        if count > 1:
+            text = f"{count} records of part {shard} differ: is one of an earlier run?"
+            yield Note("missing-shard", "error", text)
 
 
 def _with_gates(run: GateRun, places: Sequence[Path], options: RunOptions) -> GateRun:
@@ -81,7 +97,12 @@ def _with_gates(run: GateRun, places: Sequence[Path], options: RunOptions) -> Ga
         file = files.get(outcome.gate_file, Path(outcome.gate_file))
         record.add(outcome, file, run.reports.get(key), run.baselines.get(key))
     judged = {outcome.id for outcome in run.outcomes}
-    notes = [note for note in run.notes if note.kind not in OF_THE_WHOLE]
+    notes = [
+        note
+        for note in run.notes
+        # What lies at the places and was judged nowhere is told below.
+        if note.kind not in OF_THE_WHOLE and not_collected(note) not in files
+    ]
     for note in [
         *notes,
         *(n for shown, file in files.items() for n in _unjudged(shown, file, judged)),

@@ -25,9 +25,10 @@ __all__ = [
     "in_note_order",
     "in_order",
     "merge",
+    "not_collected",
 ]
 
-RUN_SCHEMA_VERSION = "1.0"
+RUN_SCHEMA_VERSION = "1.1"
 
 Part = TypeVar("Part")
 
@@ -122,12 +123,14 @@ class GateRun:
         reports: What was judged, by `Outcome.key`.
         baselines: What it was compared with, by `Outcome.key`; only the models that have a baseline.
         notes: What else a reader must see.
+        shard: What the run is called among the parts of a whole; empty if it is no part.
     """
 
     outcomes: tuple[Outcome, ...] = ()
     reports: Mapping[str, Report] = field(default_factory=dict)
     baselines: Mapping[str, Report] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    shard: str = ""
 
     @property
     def passed(self) -> bool:
@@ -146,6 +149,7 @@ class GateRun:
             "reports": {key: report.to_dict() for key, report in self.reports.items()},
             "baselines": {key: report.to_dict() for key, report in self.baselines.items()},
             "notes": [dataclasses.asdict(note) for note in self.notes],
+            **({"shard": self.shard} if self.shard else {}),
         }
 
     @classmethod
@@ -166,6 +170,7 @@ class GateRun:
                 {key: Report.from_dict(r) for key, r in data["reports"].items()},
                 {key: Report.from_dict(r) for key, r in data["baselines"].items()},
                 tuple(_read(Note, note) for note in data["notes"]),
+                _text(data.get("shard", "")),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not the record of a run: {error}") from error
@@ -203,6 +208,7 @@ def merge(runs: Iterable[GateRun]) -> GateRun:
         ((o.id, o) for run in shards for o in run.outcomes),
         lambda o: (_BADNESS.index(o.status), repr(o)),
     )
+    judged = {outcome.gate_file for outcome in outcomes.values()}
     reports, baselines = (
         _worst(((key, r) for side in sides for key, r in side.items()), _report_badness)
         for sides in ([run.reports for run in shards], [run.baselines for run in shards])
@@ -211,15 +217,26 @@ def merge(runs: Iterable[GateRun]) -> GateRun:
         in_order(outcomes.values()),
         reports,
         baselines,
-        in_note_order(_of_a_part(note, outcomes) for run in shards for note in run.notes),
+        in_note_order(
+            _of_a_part(note, run, outcomes)
+            for run in shards
+            for note in run.notes
+            if not_collected(note) not in judged
+        ),
     )
 
 
-def _of_a_part(note: Note, outcomes: Mapping[str, Outcome]) -> Note:
+def not_collected(note: Note) -> str | None:
+    """The gate file of which a note says that the run left it out; None if it says something else."""
+    return note.message.partition(" lies here")[0] if note.kind == "not-collected" else None
+
+
+def _of_a_part(note: Note, run: GateRun, outcomes: Mapping[str, Outcome]) -> Note:
     """What a shard says of itself, so that it is true of the whole."""
     if note.kind != "nothing-judged" or not outcomes:
         return note
-    return replace(note, message="one of the merged runs judged nothing: see its selection")
+    name = f"part {run.shard}" if run.shard else "one of the merged runs"
+    return replace(note, message=f"{name} judged nothing: see its selection")
 
 
 _BADNESS: tuple[Status, ...] = ("off", "passed", "warned", "waived", "failed", "not_analyzable")
@@ -236,6 +253,12 @@ def _worst(items: Iterable[tuple[str, Part]], badness: Callable[[Part], Any]) ->
 
 def _report_badness(report: Report) -> tuple[bool, str]:
     return not report.analyzed, json.dumps(report.to_dict(), sort_keys=True)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def _read(kind: type[Part], data: Mapping[str, Any]) -> Part:

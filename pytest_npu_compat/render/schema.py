@@ -100,11 +100,12 @@ def run_schema() -> dict[str, Any]:
         "baselines": reports,
         "notes": {"type": "array", "items": _part(definitions, Note)},
     }
+    only_of_a_part = {"shard": {"type": "string"}}
     return {
         "$schema": DIALECT,
         "title": "npu-compat run",
         "type": "object",
-        "properties": properties,
+        "properties": {**properties, **only_of_a_part},
         "required": list(properties),
         "$defs": definitions,
     }

@@ -111,6 +111,25 @@ def test_merged_run_passes_only_if_no_shard_is_red(one: GateRun, other: GateRun)
     assert both.passed == (bool(both.outcomes) and not red)
 
 
+def test_name_of_a_part_is_kept_and_is_not_that_of_the_whole() -> None:
+    part = GateRun((outcome(),), shard="3/14")
+    assert part.to_dict()["shard"] == "3/14"
+    assert GateRun.from_dict(part.to_dict()) == part
+    assert "shard" not in merge([part]).to_dict()
+    assert "shard" not in GateRun().to_dict()
+
+
+def test_file_that_another_part_judged_was_collected() -> None:
+    def left_out(file: str) -> Note:
+        return Note("not-collected", "error", f"{file} lies here, but this run did not collect it")
+
+    here, nowhere = left_out("npu-compat.yaml"), left_out("a.npu.yaml")
+    other = Note("else", "note", "npu-compat.yaml lies here")
+    part = GateRun(notes=(here, nowhere, other))
+    assert merge([part, GateRun((outcome(),))]).notes == (nowhere, other)
+    assert merge([part]).notes == in_note_order([here, nowhere, other])
+
+
 def test_worst_verdict_of_a_check_wins() -> None:
     order: list[Status] = ["off", "passed", "warned", "waived", "failed", "not_analyzable"]
     for better, worse in itertools.pairwise(order):
@@ -193,8 +212,9 @@ RUN = GateRun((outcome("failed", regressions=("a: b",)),), {outcome().key: repor
         {**RUN, "outcomes": [{**RUN["outcomes"][0], "status": "great"}]},
         {**RUN, "outcomes": [{**RUN["outcomes"][0], "line": "3"}]},
         {**RUN, "notes": [{"kind": "k", "level": "panic", "message": "m"}]},
+        {**RUN, "shard": 3},
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_is_no_record_of_a_run(data: Any) -> None:
     with pytest.raises(ValueError, match=r"run|report"):

@@ -219,7 +219,7 @@ def test_merging_what_another_tool_version_wrote(
     record["schema_version"] = "2.0"
     Path("1.json").write_text(json.dumps(record))
     assert main(["merge", *shards]) == 2
-    assert "run schema 2.0 is not 1.0" in capsys.readouterr().err
+    assert "run schema 2.0 is not 1.1" in capsys.readouterr().err
 
 
 NO_ANALYSIS = "pytest_npu_compat.run.dispatch._worker"

@@ -196,6 +196,98 @@ def test_shard_that_judged_nothing_is_named(
     assert npu_compat("merge", "2.json").returncode == 1
 
 
+def test_several_parts_may_judge_nothing(project: Path, gate: Callable[..., Path]) -> None:
+    """More parts than checks: each part that is empty is there all the same."""
+    for name in ("a", "b"):
+        gate(GATE, f"gates/{name}.npu.yaml")
+    shards = Shards(project, "items")
+    for i in range(1, 8):
+        assert shards.run("shard", str(i), "7").returncode == 0
+    empty = [i for i in range(1, 8) if not json.loads(shards.record(i).read_bytes())["outcomes"]]
+    assert len(empty) == 3
+    done = shards.run("merge", "7")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "passed: 4 passed"
+    assert "did not collect it" not in done.stdout
+    for i in empty:
+        assert f"note: part {i}/7 judged nothing: see its selection" in done.stdout
+
+    shutil.copy(shards.record(empty[0]), shards.record(empty[1]))
+    done = shards.run("merge", "7")
+    assert done.returncode == 1
+    assert "ERROR: 6 of 7 shards are here (1 given twice)" in done.stdout
+    shards.record(empty[1]).unlink()
+    assert shards.run("merge", "7").returncode == 1
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+def test_group_of_pytest_split_is_the_name_of_a_part(
+    project: Path, gate: Callable[..., Path], run_with: Callable[..., Any], workers: list[str]
+) -> None:
+    gate(GATE, "gates/a.npu.yaml")
+
+    def recorded(*options: str) -> dict[str, Any]:
+        run_with(workers, "gates", "--npu-json=run.json", *options)
+        record: dict[str, Any] = json.loads((project / "run.json").read_text(encoding="utf-8"))
+        return record
+
+    assert "shard" not in recorded()
+    split = ["--splits", "3", "--group", "3", "--npu-strict"]
+    record = recorded(*split)
+    assert record["outcomes"] == []
+    assert record["shard"] == "3/3"
+    assert "error" not in {n["level"] for n in record["notes"] if n["kind"] == "nothing-judged"}
+    assert recorded(*split, "--npu-shard=mine")["shard"] == "mine"
+
+
+def test_part_of_the_command_has_a_name(
+    project: Path,
+    gate: Callable[..., Path],
+    npu_compat: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    gate(GATE, "gates/a.npu.yaml")
+    npu_compat("check", "gates", "--shard", "1/2", "--json", "1.json")
+    gate(GATE.replace("on_npu", "half_on_npu"), "gates/a.npu.yaml")
+    npu_compat("check", "gates", "--shard", "1/2", "--json", "2.json")
+    done = npu_compat("merge", "1.json", "2.json", "--expect", "2")
+    assert done.returncode == 1
+    assert "ERROR: 2 records of part 1/2 differ: is one of an earlier run?" in done.stdout
+
+
+def test_parts_without_names_that_judged_nothing_are_copies_to_all_that_is_known(
+    gate: Callable[..., Path],
+    run_with: Callable[..., Any],
+    npu_compat: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    gate(GATE, "gates/a.npu.yaml")
+    run_with([], "gates", "--npu-json=1.json")
+    for name in ("2.json", "3.json"):
+        run_with([], "gates", "-k", "typo", f"--npu-json={name}")
+    done = npu_compat("merge", "1.json", "2.json", "3.json", "--expect", "3")
+    assert done.returncode == 1
+    assert "parts that judged nothing are told apart by --npu-shard" in done.stdout
+
+
+def test_gate_file_that_no_part_took_is_still_named(
+    project: Path,
+    gate: Callable[..., Path],
+    run_with: Callable[..., Any],
+    npu_compat: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """One part left out what the other judged, and both what nobody judged."""
+    for name in ("a", "b"):
+        gate(GATE, f"gates/{name}.npu.yaml")
+    run_with([], "gates", "--ignore=gates/b.npu.yaml", "--npu-json=1.json")
+    run_with([], "gates", "-k", "typo", "--npu-json=2.json")
+    merged = npu_compat("merge", "1.json", "2.json")
+    assert "gates/a.npu.yaml lies here" not in merged.stdout
+    assert "note: gates/b.npu.yaml lies here, but this run did not collect it" in merged.stdout
+    with_gates = npu_compat("merge", "1.json", "2.json", "--gates", "gates")
+    assert with_gates.returncode == 1
+    assert "lies here" not in with_gates.stdout
+    assert "ERROR: no run judged 2 of 2 checks" in with_gates.stdout
+
+
 def test_example_as_shipped(tmp_path: Path) -> None:
     for folder in ("sharded", "zoo", "v3"):
         shutil.copytree(EXAMPLES / folder, tmp_path / "examples" / folder)

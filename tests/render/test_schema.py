@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,12 @@ def test_run_of_which_a_part_is_missing_does_not(key: str) -> None:
     RUN.validate(run)
     del run[key]
     assert not RUN.is_valid(run)
+
+
+def test_part_of_a_run_follows_its_schema() -> None:
+    run = json.loads(json.dumps(dataclasses.replace(runs.all_kinds(), shard="3/14").to_dict()))
+    RUN.validate(run)
+    assert not RUN.is_valid({**run, "shard": 3})
 
 
 def test_run_with_an_unknown_status_or_a_broken_report_does_not() -> None:
