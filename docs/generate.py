@@ -20,6 +20,7 @@ from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.commands.report import compatibility_report
 from pytest_npu_compat.gate.platform import format_assumption
 from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.model.onnx_operators import all_kinds
 from pytest_npu_compat.render.gate_reference import gate_reference_page
 from pytest_npu_compat.render.profile_reference import profile_reference_page
 from pytest_npu_compat.render.rules import supported_operators_page
@@ -239,6 +240,8 @@ def main() -> None:
         text = json.dumps(schema, indent=2) + "\n"
         for folder in (HERE, ROOT / "pytest_npu_compat" / "data"):
             (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
+    kinds = ROOT / "pytest_npu_compat" / "data" / "onnx-operators.json"
+    kinds.write_text(json.dumps(all_kinds(), indent=0) + "\n", encoding="utf-8")
     (HERE / "failing-gate.svg").write_text(failing_gate_picture(), encoding="utf-8")
     replace_generated(ROOT / "examples" / "v3" / "README.md", v3_table())
     replace_generated(HERE / "v3-report.md", v3_figures())

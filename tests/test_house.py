@@ -50,6 +50,15 @@ def test_reading_a_gate_imports_no_compiler() -> None:
     assert python(code) == "[]"
 
 
+def test_kinds_of_operators_are_known_without_onnx() -> None:
+    code = (
+        "import sys; from pytest_npu_compat.gate.threshold import parse_threshold as parse; "
+        "parse('cpu_operators', {'allow': ['Softmax', 'Requantize'], 'deny': ['com.acme.Gelu']}); "
+        "print([m for m in ('tvm', 'onnx') if m in sys.modules])"
+    )
+    assert python(code) == "[]"
+
+
 def test_generated_pages_are_current() -> None:
     page = (ROOT / "docs" / "ethos-n78-operators.md").read_text(encoding="utf-8")
     assert page == supported_operators_page()

@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GateError", "Position"]
+__all__ = ["GateError", "Position", "ThresholdError"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,20 @@ class GateError(Exception):
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+class ThresholdError(ValueError):
+    """A threshold that cannot be read.
+
+    Args:
+        message: What is wrong.
+        hint: What to write instead.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 def _blank(character: str) -> str:

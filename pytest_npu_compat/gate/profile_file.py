@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from pytest_npu_compat.gate.errors import GateError, Position
 from pytest_npu_compat.gate.explaining import common_error, nearest, place, telling
+from pytest_npu_compat.gate.kinds import OWN_KINDS
 from pytest_npu_compat.gate.profile_schema import ConditionEntry, ProfileFile, RuleEntry
 from pytest_npu_compat.gate.yaml_tree import YamlTree, parse
 from pytest_npu_compat.target.profile.condition import (
@@ -23,9 +24,6 @@ from pytest_npu_compat.target.profile.properties import PROPERTIES
 from pytest_npu_compat.target.registry import target_names
 
 __all__ = ["load_profile"]
-
-_OWN_KINDS = ("Requantize",)
-"""Operator types that are not ONNX's: a DequantizeLinear followed by a QuantizeLinear."""
 
 
 def load_profile(path: Path) -> Profile:
@@ -117,7 +115,7 @@ class _Reader:
         """An operator set of one's own can hold anything; ONNX's does not."""
         from pytest_npu_compat.model.onnx_operators import operator_kinds
 
-        known = [*operator_kinds(), *_OWN_KINDS]
+        known = [*operator_kinds(), *OWN_KINDS]
         if "." not in kind and kind not in known:
             message = f"ONNX has no operator {kind!r}."
             raise self.tree.error(where, message, nearest(kind, known), key=True)
@@ -157,7 +155,7 @@ class _Reader:
         """Names of an operator's attributes; None for an operator set of one's own."""
         from pytest_npu_compat.model.onnx_operators import attribute_names
 
-        return None if "." in kind or kind in _OWN_KINDS else attribute_names(kind)
+        return None if "." in kind or kind in OWN_KINDS else attribute_names(kind)
 
     def _condition(self, value: Any, where: tuple[Any, ...]) -> Condition:
         try:

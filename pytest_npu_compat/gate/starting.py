@@ -89,8 +89,11 @@ def gate_text(
 def floor(value: MetricValue, better: str) -> str:
     """The limit that a value just keeps, as in a gate file: ``>= 97.4%``, ``<= 3``, ``0``.
 
-    A ratio is rounded down so little that one operator less breaks the limit, to two decimals at most.
+    Nothing if the value cannot get worse. A ratio is rounded down so little that one operator less
+    breaks the limit, to two decimals at most.
     """
+    if not value.value and better == "up":
+        return ""
     if value.unit != "ratio":
         number = int(value.value)
         return "0" if number == 0 and better == "down" else f"{_SIGN[better]} {number}"
@@ -115,7 +118,7 @@ def _limit(metric: str, report: Report) -> str:
 
 def _entry(report: Report, name: str, shared: Sequence[str]) -> Iterator[str]:
     ratio = report.metrics["npu_ratio"]
-    own = [metric for metric in GATED if metric not in shared and metric in report.metrics]
+    own = [metric for metric in GATED if metric not in shared and _limit(metric, report)]
     path = _text(glob.escape(report.model.path))
     comment = f"# {format_value(ratio, of='operators')} on the NPU"
     yield f"  - path: {path}   {comment}"

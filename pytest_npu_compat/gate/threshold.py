@@ -10,7 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import OperatorInfo
+from pytest_npu_compat.gate.errors import ThresholdError
+from pytest_npu_compat.gate.kinds import Kinds, parse_kinds
 from pytest_npu_compat.gate.units import (
     UNIT_SCALES,
     format_change,
@@ -21,7 +22,6 @@ from pytest_npu_compat.gate.units import (
 __all__ = [
     "Bound",
     "Drift",
-    "Kinds",
     "Threshold",
     "ThresholdError",
     "parse_threshold",
@@ -46,20 +46,6 @@ _QUANTITY = re.compile(
 )
 
 
-class ThresholdError(ValueError):
-    """A threshold that cannot be read.
-
-    Args:
-        message: What is wrong.
-        hint: What to write instead.
-    """
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
 @dataclass(frozen=True)
 class Bound:
     """One comparison that must hold.
@@ -76,38 +62,19 @@ class Bound:
         """Whether a value satisfies it."""
         return _COMPARISONS[self.comparison](value, self.limit)
 
+    def can_hold(self, unit: str) -> bool:
+        """Whether any value in this unit satisfies it; none is negative, no ratio is above 100%."""
+        lowest = self.comparison == "<" and self.limit <= 0
+        return not lowest and not (unit == "ratio" and self.comparison == ">" and self.limit >= 1)
+
+    def can_fail(self, unit: str) -> bool:
+        """Whether any value in this unit does not satisfy it."""
+        lowest = self.comparison == ">=" and self.limit <= 0
+        return not lowest and not (unit == "ratio" and self.comparison == "<=" and self.limit >= 1)
+
     def show(self, unit: str) -> str:
         """As in failure texts: ``≥ 96%``."""
         return f"{_SHOWN[self.comparison]} {format_limit(self.limit, unit)}"
-
-
-@dataclass(frozen=True)
-class Kinds:
-    """Which kinds of operators may run on the CPU.
-
-    Attributes:
-        allow: The only kinds that may; None for all.
-        deny: Kinds that may not.
-    """
-
-    allow: tuple[str, ...] | None = None
-    deny: tuple[str, ...] = ()
-
-    def offends(self, operator: OperatorInfo) -> bool:
-        """Whether an operator is not on the NPU, although its kind has to be."""
-        if operator.placement == "npu":
-            return False
-        allowed = self.allow is None or operator.kind in self.allow
-        return operator.kind in self.deny or not allowed
-
-    def show(self) -> str:
-        """As in failure texts: ``only Softmax``."""
-        words = []
-        if self.allow is not None:
-            words.append(f"only {', '.join(self.allow) or 'nothing'}")
-        if self.deny:
-            words.append(f"no {', '.join(self.deny)}")
-        return " and ".join(words)
 
 
 @dataclass(frozen=True)
@@ -121,6 +88,10 @@ class Drift:
 
     limit: Fraction
     better: str
+
+    def can_fail(self, unit: str) -> bool:
+        """Whether a change in this unit can be larger."""
+        return unit != "ratio" or self.limit < 1
 
     def allowed(self, unit: str) -> str:
         """The limit as the user would write it: ``0.5pp``."""
@@ -172,10 +143,31 @@ def parse_threshold(metric: str, raw: Any) -> Threshold:
         ThresholdError: It is not a threshold on this metric.
     """
     if isinstance(raw, dict):
-        return _parse_mapping(metric, raw)
-    if raw is False or raw == "off":  # YAML reads a bare `off` as false
+        threshold = _parse_mapping(metric, raw)
+    elif raw is False or raw == "off":  # YAML reads a bare `off` as false
         return Threshold(metric, (), "off")
-    return Threshold(metric, (_parse_bound(metric, raw, default="=="),))
+    else:
+        threshold = Threshold(metric, (_parse_bound(metric, raw, default="=="),))
+    _refuse_decided(threshold)
+    return threshold
+
+
+def _refuse_decided(threshold: Threshold) -> None:
+    """A threshold whose outcome is known before any model is looked at is a slip of the pen."""
+    metric, unit = METRICS[threshold.metric], METRICS[threshold.metric].unit
+    for bound in threshold.bounds:
+        if not bound.can_hold(unit):
+            limit = format_limit(bound.limit, unit)
+            raise ThresholdError(
+                f"{metric.name} is never {bound.comparison} {limit}, so nothing can pass.",
+                f'Write "{bound.comparison}= {limit}".',
+            )
+    parts = (*threshold.bounds, *((threshold.drift,) if threshold.drift else ()))
+    if parts and not threshold.kinds and not any(part.can_fail(unit) for part in parts):
+        raise ThresholdError(
+            f"{threshold.show()} is true of any {metric.name}, so nothing can fail.",
+            f"Write, say, {_example(unit, metric.better)}; `off` removes a check.",
+        )
 
 
 def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
@@ -205,7 +197,7 @@ def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
         for key, comparison in (("min", ">="), ("max", "<="), ("exactly", "=="))
         if key in raw
     )
-    only = _parse_kinds(raw) if "allow" in raw or "deny" in raw else None
+    only = parse_kinds(raw) if "allow" in raw or "deny" in raw else None
     allowed = _parse_drift(metric, drift, raw[drift]) if drift in raw else None
     if not bounds and only is None and allowed is None and severity != "off":
         raise ThresholdError(
@@ -237,21 +229,6 @@ def _parse_drift(metric: str, key: str, raw: Any) -> Drift:
     if Fraction(match["number"]) > 100:
         raise ThresholdError(f"A ratio changes by at most 100pp; {raw!r} is more.", "")
     return Drift(_scaled(metric, unit, str(raw), match["number"], "%", ""), better)
-
-
-def _parse_kinds(raw: dict[str, Any]) -> Kinds:
-    listed: dict[str, tuple[str, ...]] = {}
-    for key in ("allow", "deny"):
-        value = raw.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-            raise ThresholdError(
-                f"{key} is a list of operator kinds.", f"Write {key}: [Softmax, Resize]."
-            )
-        listed[key] = tuple(value)
-    both = sorted(set(listed["allow"]) & set(listed["deny"]))
-    if both:
-        raise ThresholdError(f"{both[0]} is allowed and denied.", "Keep one of the two.")
-    return Kinds(listed["allow"] if "allow" in raw else None, listed["deny"])
 
 
 def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") -> Bound:
@@ -286,9 +263,9 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
     limit = _scaled(metric, unit, raw, match["number"], match["unit"], sign)
     if not comparison and not only and unit == "ratio":
         shown = format_limit(limit, unit)
+        floor = f'">= {shown}" (or "== {shown}")' if limit else f'"== {shown}"'
         raise ThresholdError(
-            f"{raw!r} does not say whether more or less is meant.",
-            f'Write ">= {shown}" (or "== {shown}").',
+            f"{raw!r} does not say whether more or less is meant.", f"Write {floor}."
         )
     if not comparison and not only and METRICS[metric].estimated:
         raise ThresholdError(
@@ -328,6 +305,9 @@ def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, sign: st
 def _ratio_hint(number: Fraction, sign: str) -> str:
     percent = number * 100 if 0 <= number <= 1 else number
     shown = f"{format_number(percent)}%" if 0 <= percent <= 100 else "96%"
+    bound = Bound(sign or "==", Fraction(percent) / 100)
+    if not bound.can_hold("ratio") or not bound.can_fail("ratio"):
+        shown = "96%"  # an example that can pass and fail
     return f'Write "{sign} {shown}".' if sign else f"Write {shown}."
 
 

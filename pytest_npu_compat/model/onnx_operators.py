@@ -8,7 +8,13 @@ from typing import Any
 import onnx
 from onnx import helper
 
-__all__ = ["attribute_names", "default_attributes", "operator_kinds", "plain_attributes"]
+__all__ = [
+    "all_kinds",
+    "attribute_names",
+    "default_attributes",
+    "operator_kinds",
+    "plain_attributes",
+]
 
 _PLAIN = {
     getattr(onnx.AttributeProto, name)
@@ -44,6 +50,12 @@ def operator_kinds() -> tuple[str, ...]:
     """Types of all operators in ONNX's own operator set, whatever their version."""
     schemas = onnx.defs.get_all_schemas_with_history()  # models may use operators of the past
     return tuple(sorted({schema.name for schema in schemas if not schema.domain}))
+
+
+def all_kinds() -> tuple[str, ...]:
+    """Types of all operators that ONNX defines, those of its further operator sets included."""
+    schemas = onnx.defs.get_all_schemas_with_history()
+    return tuple(sorted({schema.name for schema in schemas}))
 
 
 def attribute_names(kind: str) -> tuple[str, ...]:

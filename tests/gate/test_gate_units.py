@@ -54,7 +54,7 @@ def test_shown_limit_in_bytes_is_read_back_unchanged(limit: int) -> None:
     assert parse_threshold("boundary_bytes", f"<= {text}").bounds[0].limit == limit
 
 
-@given(percent=st.decimals(0, 100, places=9, allow_nan=False).map(Fraction))
+@given(percent=st.decimals("1e-9", 100, places=9, allow_nan=False).map(Fraction))
 @settings(max_examples=150, deadline=None)
 def test_shown_ratio_limit_is_read_back_unchanged(percent: Fraction) -> None:
     text = format_limit(percent / 100, "ratio")

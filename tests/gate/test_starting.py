@@ -24,10 +24,10 @@ from pytest_npu_compat.gate.threshold import parse_threshold
         ("npu_ratio", ratio(155, 156), ">= 99%"),
         ("npu_ratio", ratio(983, 1000), ">= 98.3%"),
         ("npu_mac_ratio", ratio(999_999, 1_000_000), ">= 99.99%"),
-        ("npu_ratio", ratio(0, 7), ">= 0%"),
+        ("npu_ratio", ratio(0, 7), ""),
         ("qdq_pairs", value("qdq_pairs", 0), "0"),
         ("qdq_pairs", value("qdq_pairs", 3), "<= 3"),
-        ("npu_operators", value("npu_operators", 0), ">= 0"),
+        ("npu_operators", value("npu_operators", 0), ""),
         ("boundary_bytes", value("boundary_bytes", 10**9), "<= 1000000000"),
     ],
     ids=str,
@@ -45,8 +45,9 @@ def holds(metric: str, limit: str, figure: MetricValue) -> bool:
 def test_a_ratio_keeps_its_floor_and_one_operator_less_does_not(parts: tuple[int, int]) -> None:
     on, of = parts
     limit = floor(ratio(on, of), "up")
-    assert holds("npu_ratio", limit, ratio(on, of))
+    assert bool(limit) is bool(on)  # nothing is worse than nothing
     if on:
+        assert holds("npu_ratio", limit, ratio(on, of))
         assert not holds("npu_ratio", limit, ratio(on - 1, of))
 
 
@@ -56,6 +57,9 @@ def test_a_count_keeps_its_floor_and_one_worse_does_not(number: int, metric: str
     better = METRICS[metric].better
     figure = value(metric, number)
     limit = floor(figure, better)
+    if not number and better == "up":
+        assert not limit  # nothing is worse than nothing
+        return
     shape = int(limit) if limit == "0" else limit
     assert evaluate(parse_threshold(metric, shape), report(metrics={metric: figure})).passed
     worse = replace(figure, value=number + (1 if better == "down" else -1))
@@ -88,6 +92,13 @@ models:
 #    Run `git lfs pull`.
 """
     )
+
+
+def test_ratio_that_cannot_get_worse_has_no_floor() -> None:
+    reports = [model("a.onnx", ratio(0, 2)), model("b.onnx", ratio(1, 2))]
+    text = gate_text(reports, [], "target: ethos-n78", "s.json")
+    assert "- path: a.onnx   # 0.0% (0/2 operators) on the NPU\n  - path: b.onnx" in text
+    assert text.count("npu_ratio:") == 1
 
 
 def test_limits_that_all_share_stand_once() -> None:

@@ -24,15 +24,13 @@ from pytest_npu_compat.analysis.report import (
 from pytest_npu_compat.gate.evaluation import evaluate
 from pytest_npu_compat.gate.threshold import (
     Bound,
+    Threshold,
     ThresholdError,
     parse_threshold,
 )
 
 RATIOS = [name for name, metric in METRICS.items() if metric.unit == "ratio"]
 COUNTS = [name for name, metric in METRICS.items() if metric.unit == "count"]
-
-WRITTEN = {"ratio": "%", "ms": " ms", "x": "x"}
-"""Unit of a metric -> what thresholds on it cannot do without."""
 
 
 def report_with(error: ErrorInfo | None = None, **metrics: MetricValue) -> Report:
@@ -138,6 +136,7 @@ def test_percentage_without_sign_asks_for_the_direction() -> None:
     error = error_of("npu_ratio", " 96.50% ")
     assert "more or less" in error.message
     assert error.hint == 'Write ">= 96.5%" (or "== 96.5%").'
+    assert error_of("npu_ratio", "0%").hint == 'Write "== 0%".'
 
 
 @pytest.mark.parametrize(
@@ -172,6 +171,58 @@ def test_percentage_without_sign_asks_for_the_direction() -> None:
 )
 def test_what_is_no_threshold_is_refused(metric: str, raw: Any, message: str) -> None:
     assert message in error_of(metric, raw).message
+
+
+@pytest.mark.parametrize(
+    ("metric", "raw", "message", "written"),
+    [
+        ("npu_ratio", "> 100%", "never > 100%, so nothing can pass", ">= 100%"),
+        ("npu_ratio", "< 0%", "never < 0%, so nothing can pass", "<= 0%"),
+        ("qdq_pairs", "< 0", "never < 0, so nothing can pass", "<= 0"),
+        ("boundary_bytes", "< 0 MB", "never < 0 B, so nothing can pass", "<= 0 B"),
+        ("estimated_latency", "< 0 ms", "never < 0 ms, so nothing can pass", "<= 0 ms"),
+        ("npu_ratio", ">= 0%", "≥ 0% is true of any npu_ratio, so nothing can fail", ">= 96%"),
+        ("npu_ratio", "<= 100%", "≤ 100% is true of any npu_ratio", ">= 96%"),
+        ("npu_ratio", {"min": "0%"}, "≥ 0% is true of any npu_ratio", ">= 96%"),
+        ("npu_ratio", {"min": "0%", "max": "100%"}, "≥ 0% and ≤ 100% is true", ">= 96%"),
+        ("npu_ratio", {"max_drop": "100pp"}, "at most 100pp below the baseline is", ">= 96%"),
+        ("npu_ratio", {"min": "0%", "severity": "warn"}, "is true of any npu_ratio", ">= 96%"),
+        ("qdq_pairs", ">= 0", "≥ 0 is true of any qdq_pairs", "<= 3"),
+        ("qdq_pairs", {"min": 0}, "≥ 0 is true of any qdq_pairs", "<= 3"),
+        ("estimated_speedup", ">= 0x", "≥ 0× is true of any estimated_speedup", ">= 4x"),
+    ],
+    ids=str,
+)
+def test_threshold_that_is_decided_before_any_model_is_looked_at(
+    metric: str, raw: Any, message: str, written: str
+) -> None:
+    error = error_of(metric, raw)
+    assert message in error.message
+    assert f'"{written}"' in error.hint
+    assert parse_threshold(metric, written).bounds
+
+
+@pytest.mark.parametrize(
+    ("metric", "raw"),
+    [
+        ("npu_ratio", "== 0%"),
+        ("npu_ratio", "> 0%"),
+        ("npu_ratio", "< 100%"),
+        ("npu_ratio", "<= 0%"),
+        ("npu_ratio", ">= 100%"),
+        ("npu_ratio", {"min": "98%", "max": "100%"}),
+        ("npu_ratio", {"min": "0%", "max_drop": "99.9pp"}),
+        ("qdq_pairs", 0),
+        ("qdq_pairs", "> 0"),
+        ("qdq_pairs", {"min": 0, "max": 3}),
+        ("npu_operators", {"max_drop": 100}),
+        ("boundary_bytes", "<= 1"),
+        ("cpu_operators", {"min": 0, "allow": ["Softmax"]}),
+    ],
+    ids=str,
+)
+def test_threshold_that_can_pass_and_fail(metric: str, raw: Any) -> None:
+    assert parse_threshold(metric, raw).severity == "error"
 
 
 @pytest.mark.parametrize(
@@ -338,7 +389,7 @@ def test_near_miss_in_bytes_is_shown_with_the_digits_that_matter(
 @given(
     numerator=st.integers(0, 10**12),
     more=st.integers(0, 10**6),
-    percent=st.decimals(0, 100, places=4, allow_nan=False),
+    percent=st.decimals("0.0001", 100, places=4, allow_nan=False),
 )
 @settings(max_examples=150, deadline=None)
 def test_shown_ratio_compares_with_its_limit_as_the_exact_one(
@@ -375,10 +426,11 @@ def test_shown_bytes_compare_with_their_limit_as_the_exact_ones(value: int, dist
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("text", ["most", "least"])
 def test_model_that_could_not_be_analyzed_never_passes(metric: str, text: str) -> None:
-    unit = WRITTEN.get(METRICS[metric].unit, "")
-    threshold = parse_threshold(metric, f">= 0{unit}" if text == "most" else f"<= 100{unit}")
+    unit = METRICS[metric].unit
+    everything = Bound(">=", Fraction(0)) if text == "most" else Bound("<=", Fraction(100))
+    threshold = Threshold(metric, (everything,))
     values = {
-        metric: ratio(1, 1) if unit == "%" else MetricValue(0, METRICS[metric].unit),
+        metric: ratio(1, 1) if unit == "ratio" else MetricValue(0, unit),
     }
     report = report_with(ErrorInfo("corrupt", "cannot be parsed", "export it again"), **values)
     result = evaluate(threshold, report)
@@ -403,8 +455,7 @@ def test_unanalyzed_report_without_a_reason_does_not_pass() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_missing_metric_never_passes(metric: str) -> None:
-    unit = WRITTEN.get(METRICS[metric].unit, "")
-    result = evaluate(parse_threshold(metric, f">= 0{unit}"), report_with())
+    result = evaluate(Threshold(metric, (Bound(">=", Fraction(0)),)), report_with())
     assert result.status == "not_analyzable"
     assert not result.passed
     assert result.message.startswith(f"{metric} not judged: ")
@@ -484,7 +535,7 @@ def test_missing_estimate_is_not_judged(
     metric: str, estimate: EstimateInfo | None, why: str
 ) -> None:
     unit = METRICS[metric].unit
-    limit = {"ms": "<= 1000 s", "x": ">= 0x", "bytes": "<= 1 GB"}[unit]
+    limit = {"ms": "<= 1000 s", "x": "> 0x", "bytes": "<= 1 GB"}[unit]
     report = dataclasses.replace(report_with(), estimate=estimate)
     result = evaluate(parse_threshold(metric, limit), report)
     assert (result.status, result.passed) == ("not_analyzable", False)

@@ -18,7 +18,7 @@ def test_model_that_nobody_imports(
     gate: Gate, run: Run, project: Path, bodies: Callable[[pytest.RunResult], dict[str, str]]
 ) -> None:
     (project / "models" / "net.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3")
-    gate("version: 1\nthresholds: {npu_ratio: '>= 0%', hazards: 0}\nmodels: [models/net.tflite]\n")
+    gate("version: 1\nthresholds: {npu_ratio: '>= 1%', hazards: 0}\nmodels: [models/net.tflite]\n")
     result = run()
     result.assert_outcomes(failed=2)
     for check in ("npu_ratio", "hazards"):
