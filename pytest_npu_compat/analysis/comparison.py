@@ -14,7 +14,7 @@ from pytest_npu_compat.analysis.cause import Changes, explanation, setting_chang
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
 
-__all__ = ["Comparison", "MetricChange", "OperatorChange", "compare"]
+__all__ = ["Comparison", "MetricChange", "OperatorChange", "Signature", "compare", "signature"]
 
 MAX_ALIGNED = 4_000_000
 """Pairs of operators that are aligned by structure; more than that takes minutes."""
@@ -169,7 +169,7 @@ def _shaping(operator: OperatorInfo) -> dict[str, str]:
 Signature = tuple[str, tuple[int | None, ...], int, tuple[tuple[str, str], ...]]
 
 
-def _signature(operator: OperatorInfo) -> Signature:
+def signature(operator: OperatorInfo) -> Signature:
     """What an operator is, whatever it is called."""
     attributes = tuple(sorted(operator.attributes.items()))
     return operator.kind, operator.output_shape, operator.macs, attributes
@@ -208,17 +208,17 @@ def _match(base: Sequence[OperatorInfo], head: Sequence[OperatorInfo]) -> dict[i
 
     exact: dict[tuple[str, Signature], list[int]] = {}
     for index in reversed(range(len(base))):
-        exact.setdefault((base[index].name, _signature(base[index])), []).append(index)
+        exact.setdefault((base[index].name, signature(base[index])), []).append(index)
     for index, operator in enumerate(head):
         # Names need not be unique: the first is the first.
-        if same := exact.get((operator.name, _signature(operator))):
+        if same := exact.get((operator.name, signature(operator))):
             matched[index] = same.pop()
     old, new = left_over()
     if len(old) * len(new) <= MAX_ALIGNED:
         _align(
             matched,
-            [(i, _signature(base[i])) for i in old],
-            [(i, _signature(head[i])) for i in new],
+            [(i, signature(base[i])) for i in old],
+            [(i, signature(head[i])) for i in new],
         )
     old, new = left_over()
     names = {base[i].name: i for i in old}
