@@ -24,6 +24,8 @@ from _pytest._code.code import (
     TerminalRepr,
 )
 
+from pytest_npu_compat.gate.warning import NpuCompatWarning
+
 if TYPE_CHECKING:
     from pytest_npu_compat.analysis.comparison import Comparison
     from pytest_npu_compat.analysis.report import Report
@@ -33,10 +35,6 @@ if TYPE_CHECKING:
     from pytest_npu_compat.run.analyses import Analyses
 
 __all__ = ["CheckItem", "GateYaml", "NpuCompatWarning", "analyses", "relative"]
-
-
-class NpuCompatWarning(UserWarning):
-    """A check of severity ``warn`` that does not hold."""
 
 
 class CheckFailedError(Exception):
