@@ -25,6 +25,7 @@ from _pytest._code.code import (
 )
 
 from pytest_npu_compat.cache_notice import notice
+from pytest_npu_compat.gate.warning import NpuCompatWarning
 
 if TYPE_CHECKING:
     from pytest_npu_compat.analysis.comparison import Comparison
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from pytest_npu_compat.run.analyses import Analyses
 
 __all__ = ["CheckItem", "GateYaml", "NpuCompatWarning", "analyses", "relative"]
-
-
-class NpuCompatWarning(UserWarning):
-    """A check of severity ``warn`` that does not hold."""
 
 
 class CheckFailedError(Exception):

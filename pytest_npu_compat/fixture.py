@@ -5,7 +5,11 @@ They serve models that are exported inside a test; models in files are better ju
 
 from __future__ import annotations
 
+import functools
+import operator
+import os
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +21,8 @@ from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.evaluation import evaluate
 from pytest_npu_compat.gate.targets import target_request
-from pytest_npu_compat.gate.threshold import ThresholdError, parse_threshold
+from pytest_npu_compat.gate.threshold import Threshold, ThresholdError, example, parse_threshold
+from pytest_npu_compat.gate.warning import NpuCompatWarning
 from pytest_npu_compat.render.text import explain_failure
 from pytest_npu_compat.run import AnalysisRequest, analyze
 
@@ -62,11 +67,21 @@ class NpuCompat:
             The report; it is not an error if the model cannot be analyzed, but no check of it passes.
 
         Raises:
+            TypeError: `model` is neither, or `inputs` are no shapes by name.
             ValueError: There is no such `quantization`, or the profile has variants.
             GateError: The profile is not valid.
         """
+        # By name, since this module does without ONNX.
+        in_memory = (
+            getattr(getattr(model, "DESCRIPTOR", None), "full_name", "") == "onnx.ModelProto"
+        )
+        if not in_memory and not isinstance(model, (str, os.PathLike)):
+            raise TypeError(
+                "npu_compat.analyze takes the path of an ONNX file or an onnx.ModelProto, "
+                f"not {_article(model)}"
+            )
         base = target_request(target, variant, self.directory)
-        shapes = tuple((name, tuple(shape)) for name, shape in (inputs or {}).items())
+        shapes = _shapes(inputs or {})
 
         def request(path: Path, name: str, shown_path: str) -> AnalysisRequest:
             return replace(
@@ -79,10 +94,10 @@ class NpuCompat:
                 estimate=estimate,
             )
 
-        if isinstance(model, (str, Path)):
+        if not in_memory:
             shown = Path(model)
             return self._analyze(request(self.directory / model, shown.stem, shown.as_posix()))
-        name = str(getattr(getattr(model, "graph", None), "name", "")) or "model"
+        name = str(model.graph.name) or "model"
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "model.onnx"
             path.write_bytes(model.SerializeToString())
@@ -93,27 +108,82 @@ class NpuCompat:
 
         Args:
             report: From `analyze`.
-            thresholds: By metric, as in a gate file: ``npu_ratio=">= 96%"``, ``qdq_pairs=0``.
+            thresholds: By metric, as in a gate file: ``npu_ratio=">= 96%"``, ``qdq_pairs=0``. What
+                fails with ``severity: warn`` warns with `NpuCompatWarning`.
 
         Raises:
-            ValueError: There is no such metric, or its threshold cannot be read.
+            TypeError: That is no report.
+            ValueError: There is no threshold, no such metric, or a threshold that judges nothing here.
         """
-        if not thresholds:
-            raise ValueError("npu_compat.check needs a threshold, e.g. npu_ratio='>= 96%'")
-        results = [evaluate(_threshold(name, raw), report) for name, raw in thresholds.items()]
-        failed = [result for result in results if not result.passed]
-        if failed:
-            texts = [explain_failure(result) for result in failed]
-            pytest.fail("\n\n".join(texts), pytrace=False)
+        if not isinstance(report, Report):
+            raise TypeError(
+                "npu_compat.check judges a report, which npu_compat.analyze returns, "
+                f"not {_article(report)}"
+            )
+        warn = functools.partial(warnings.warn, stacklevel=3)  # where the test calls this
+        _judge(report, _read_thresholds(thresholds), warn)
 
 
-def _threshold(name: str, raw: Any) -> Any:
+def _article(value: object) -> str:
+    return "None" if value is None else f"an object of type {type(value).__name__}"
+
+
+def _shapes(inputs: Mapping[str, Sequence[int]]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    try:
+        return tuple((name, tuple(map(operator.index, dims))) for name, dims in inputs.items())
+    except (AttributeError, TypeError) as error:
+        raise TypeError(
+            "inputs are shapes by input name, e.g. inputs={'images': [1, 3, 416, 416]}, "
+            f"not {inputs!r}"
+        ) from error
+
+
+def _read_thresholds(thresholds: Mapping[str, Any]) -> list[Threshold]:
+    if not thresholds:
+        raise ValueError("npu_compat needs a threshold, e.g. npu_ratio='>= 96%'")
+    return [_threshold(name, raw) for name, raw in thresholds.items()]
+
+
+def _threshold(name: str, raw: Any) -> Threshold:
     if name not in METRICS:
         raise ValueError(f"There is no metric {name!r}; known: {', '.join(METRICS)}.")
     try:
-        return parse_threshold(name, raw)
+        threshold = parse_threshold(name, raw)
     except ThresholdError as error:
         raise ValueError(f"{name}: {error.message} {error.hint}".strip()) from error
+    if threshold.severity == "off":
+        raise ValueError(
+            f"{name}: a threshold that is off judges nothing. In a test there is none to inherit: "
+            "leave it out."
+        )
+    if threshold.drift is not None:
+        raise ValueError(
+            f"{name}: There is no baseline to compare with in a test. Write a bound, e.g. "
+            f"{name}={example(name)!r}, or judge the model by a gate file that names a `baseline:`."
+        )
+    return threshold
+
+
+def _judge(
+    report: Report, thresholds: Sequence[Threshold], warn: Callable[[NpuCompatWarning], None]
+) -> None:
+    """Judges by all thresholds, so that a failure names all that do not hold.
+
+    Like a gate file, a severity does not excuse a model that cannot be judged.
+    """
+    failed = []
+    for result in (evaluate(threshold, report) for threshold in thresholds):
+        if result.passed:
+            continue
+        if result.status != "failed" or result.threshold.severity != "warn":
+            failed.append(result)
+            continue
+        try:
+            warn(NpuCompatWarning(f"{report.model.name}[{report.target.name}]: {result.message}"))
+        except NpuCompatWarning:  # the run turns warnings into errors
+            failed.append(result)
+    if failed:
+        pytest.fail("\n\n".join(map(explain_failure, failed)), pytrace=False)
 
 
 def judge_marker(
@@ -127,7 +197,7 @@ def judge_marker(
         analyze: Makes or recalls reports.
 
     Raises:
-        ValueError: The marker names no model or no threshold.
+        ValueError: The marker names no model, no threshold, or one that judges nothing here.
     """
     arguments = dict(marker.kwargs)
     if marker.args or "model" not in arguments:
@@ -136,6 +206,7 @@ def judge_marker(
     names = ("target", "variant", "inputs", "quantization")
     settings = {name: arguments.pop(name) for name in names if name in arguments}
     model = arguments.pop("model")
-    estimate = any(name in METRICS and METRICS[name].estimated for name in arguments)
+    thresholds = _read_thresholds(arguments)
+    estimate = any(METRICS[threshold.metric].estimated for threshold in thresholds)
     report = subject.analyze(model, estimate=estimate, **settings)
-    subject.check(report, **arguments)
+    _judge(report, thresholds, item.warn)

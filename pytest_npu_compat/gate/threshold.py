@@ -24,6 +24,7 @@ __all__ = [
     "Drift",
     "Threshold",
     "ThresholdError",
+    "example",
     "parse_threshold",
 ]
 
@@ -166,7 +167,7 @@ def _refuse_decided(threshold: Threshold) -> None:
     if parts and not threshold.kinds and not any(part.can_fail(unit) for part in parts):
         raise ThresholdError(
             f"{threshold.show()} is true of any {metric.name}, so nothing can fail.",
-            f"Write, say, {_example(unit, metric.better)}; `off` removes a check.",
+            f'Write, say, "{example(metric.name)}"; `off` removes a check.',
         )
 
 
@@ -214,11 +215,11 @@ def _parse_mapping(metric: str, raw: dict[str, Any]) -> Threshold:
 def _parse_drift(metric: str, key: str, raw: Any) -> Drift:
     """A change: percentage points for ratios, else the metric's own unit."""
     unit, better = METRICS[metric].unit, METRICS[metric].better
-    example = {"ratio": "0.5pp", "count": "2", "bytes": "10 kB"}.get(unit, format_change(1, unit))
+    change = {"ratio": "0.5pp", "count": "2", "bytes": "10 kB"}.get(unit, format_change(1, unit))
     number = str(raw) if type(raw) in (int, float) and unit != "ratio" else raw
     match = _QUANTITY.fullmatch(number) if isinstance(number, str) and len(number) <= 60 else None
     if match is None or match["op"] or Fraction(match["number"]) < 0:
-        raise ThresholdError(f"{raw!r} is no {key} of {metric}.", f"Write, say, {key}: {example}.")
+        raise ThresholdError(f"{raw!r} is no {key} of {metric}.", f"Write, say, {key}: {change}.")
     if unit != "ratio":
         return Drift(_scaled(metric, unit, str(raw), match["number"], match["unit"], ""), better)
     if match["unit"] != "pp":
@@ -234,9 +235,9 @@ def _parse_drift(metric: str, key: str, raw: Any) -> Drift:
 def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") -> Bound:
     unit = METRICS[metric].unit
     better = METRICS[metric].better
-    example = _example(unit, better)
+    written = f'Write, say, "{example(metric)}".'
     if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
-        raise ThresholdError(f"{raw!r} is no limit for {metric}.", f"Write, say, {example}.")
+        raise ThresholdError(f"{raw!r} is no limit for {metric}.", written)
     if not isinstance(raw, str):
         if unit == "ratio":
             raise ThresholdError(
@@ -244,7 +245,7 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
                 _ratio_hint(Fraction(str(raw)), "" if only else ">="),
             )
         if "" not in UNIT_SCALES[unit] or (METRICS[metric].estimated and not only):
-            raise ThresholdError(f"{raw} says too little of {metric}.", f"Write, say, {example}.")
+            raise ThresholdError(f"{raw} says too little of {metric}.", written)
         if isinstance(raw, float) and not raw.is_integer():
             raise ThresholdError(f"{metric} is a whole number, {raw} is not.", "")
         if raw < 0:
@@ -252,7 +253,7 @@ def _parse_bound(metric: str, raw: Any, *, default: str = "==", only: str = "") 
         return Bound(only or default, Fraction(int(raw)))
     match = _QUANTITY.fullmatch(raw) if len(raw) <= 60 else None
     if match is None:
-        raise ThresholdError(f"{raw[:60]!r} is no limit for {metric}.", f"Write, say, {example}.")
+        raise ThresholdError(f"{raw[:60]!r} is no limit for {metric}.", written)
     comparison = {"≥": ">=", "≤": "<=", "=": "=="}.get(match["op"] or "", match["op"] or "")
     if comparison and only:
         raise ThresholdError(
@@ -282,9 +283,8 @@ def _scaled(metric: str, unit: str, raw: str, number: str, suffix: str, sign: st
             f"{raw!r} has no unit, and {metric} is a ratio.", _ratio_hint(Fraction(number), sign)
         )
     if not suffix and suffix not in scales:
-        example = _example(unit, METRICS[metric].better)
         raise ThresholdError(
-            f"{raw!r} has no unit, and {metric} needs one.", f"Write, say, {example}."
+            f"{raw!r} has no unit, and {metric} needs one.", f'Write, say, "{example(metric)}".'
         )
     if suffix not in scales:
         known = ", ".join(repr(s) for s in scales if s) or "none"
@@ -311,7 +311,8 @@ def _ratio_hint(number: Fraction, sign: str) -> str:
     return f'Write "{sign} {shown}".' if sign else f"Write {shown}."
 
 
-def _example(unit: str, better: str) -> str:
-    sign = ">=" if better == "up" else "<="
-    examples = {"ratio": "96%", "bytes": "2 MB", "ms": "50 ms", "x": "4x"}
-    return f'"{sign} {examples.get(unit, 3)}"'
+def example(metric: str) -> str:
+    """A threshold on a metric that makes sense, as one writes it: ``>= 96%``."""
+    unit, better = METRICS[metric].unit, METRICS[metric].better
+    number = {"ratio": "96%", "bytes": "2 MB", "ms": "50 ms", "x": "4x"}.get(unit, "3")
+    return f"{'>=' if better == 'up' else '<='} {number}"
