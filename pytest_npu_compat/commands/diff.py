@@ -16,6 +16,7 @@ from pytest_npu_compat.commands.errors import EXIT_NOT_COMPARED, EXIT_OK, EXIT_R
 from pytest_npu_compat.commands.requests import requests
 from pytest_npu_compat.gate.baseline import BaselineError, parse_baseline
 from pytest_npu_compat.gate.outcome import GateRun
+from pytest_npu_compat.model.lfs import FETCH, is_pointer
 from pytest_npu_compat.render.comparison import Difference, difference_lines, to_plain
 from pytest_npu_compat.run import AnalysisRequest, analyze
 
@@ -106,6 +107,8 @@ def _read(side: AnalysisRequest) -> Reports:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{side.shown_path} cannot be read: {error.strerror}") from error
+    if is_pointer(data):
+        raise UsageError(f"{side.shown_path} is a Git LFS pointer. {FETCH}")
     try:
         return _parsed(data, path)
     except BaselineError as error:

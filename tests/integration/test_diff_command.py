@@ -247,6 +247,17 @@ def test_base_that_cannot_be_analyzed_compares_nothing(
     assert main(["diff", "old.onnx", "old.onnx"]) == 1
 
 
+@pytest.mark.parametrize("side", ["l.json", "l.jsonl"])
+def test_side_that_is_a_pointer(side: str, put: Callable[..., Path], capsys: Text) -> None:
+    put("pointer", side)
+    for sides in ([side, side], ["models/net.onnx", side]):
+        put("on_npu")
+        assert main(["diff", *sides]) == 2
+        printed, error = capsys.readouterr()
+        assert printed == ""
+        assert error.startswith(f"npu-compat: {side} is a Git LFS pointer. Run `git lfs pull`")
+
+
 def test_working_tree_against_a_branch(branched: str, git: Git, capsys: Text) -> None:
     assert main(["diff", "--base", "main"]) == 1
     title = f"npu-compat.yaml at main ({branched}) -> working tree"
