@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -349,6 +350,39 @@ def test_model_outside_of_the_repository_is_refused(
         f"npu-compat: {paths[kind]} of z/npu-compat.yaml is not in the git repository repo, so there "
         f"is nothing of main ({found}) to compare\n"
     )
+
+
+def test_hook_in_a_linked_worktree(
+    base: str, put: Put, monkeypatch: pytest.MonkeyPatch, capsys: Text
+) -> None:
+    """Git exports where the repository is, and then takes a sub-directory for the worktree's top."""
+    git("worktree", "add", "-q", "../linked", "-b", "other")
+    monkeypatch.chdir("../linked")
+    put("half_on_npu", "z/net.onnx")
+    git("add", "-A")
+    directory = Path(git("rev-parse", "--absolute-git-dir"))
+    index = (directory / "index").read_bytes()
+    monkeypatch.setenv("GIT_DIR", str(directory))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(directory / "index"))
+    monkeypatch.setenv("GIT_PREFIX", "")
+    for start, places in ((".", ["z"]), ("z", [])):
+        monkeypatch.chdir(start)
+        assert main(["diff", "--base", "main", *places]) == 1
+        printed = capsys.readouterr().out
+        assert f"z/npu-compat.yaml at main ({base}) -> working tree" in printed
+        assert "100.0% (2/2) -> 50.0% (1/2)  worse" in printed
+    assert (directory / "index").read_bytes() == index
+    assert os.environ["GIT_DIR"] == str(directory)
+
+
+def test_configuration_of_the_environment_is_kept(
+    base: str, monkeypatch: pytest.MonkeyPatch, capsys: Text
+) -> None:
+    """It may be what makes the repository safe for this user; here it makes git fail."""
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.abbrev")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "no number")
+    assert main(["diff", "--base", "main"]) == 2
 
 
 def test_platform_of_the_gate_file(base: str, capsys: Text) -> None:
