@@ -101,12 +101,15 @@ def _diff(commands: Any) -> None:
         help="what changed between two models, reports, baselines, runs or git revisions",
         description="npu-compat diff A B compares two files; npu-compat diff --base REV [GATE ...] "
         "compares the models of gate files with those of a git revision. Exit code 1: something "
-        "got worse.",
+        "got worse, or is gone; 2: something could not be compared.",
     )
     diff.add_argument("sides", nargs="*", metavar="A B | GATE")
     diff.add_argument("--base", metavar="REV", help="git revision, e.g. origin/main")
     diff.add_argument("--head", metavar="REV", help="git revision instead of the working tree")
     diff.add_argument("--exact", action="store_true", help="REV itself, not where HEAD left it")
+    diff.add_argument(
+        "--allow-gone", action="store_true", help="a model that is gone is shown, but is not worse"
+    )
     diff.add_argument("--format", choices=("text", "json"), default="text", dest="style")
     _add_target(diff)
 

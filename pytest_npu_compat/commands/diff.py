@@ -9,20 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_npu_compat.analysis.pairing import Entry, pair
 from pytest_npu_compat.analysis.report import Report
-from pytest_npu_compat.commands.check import find_gates
-from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
-from pytest_npu_compat.commands.progress import progress
+from pytest_npu_compat.commands.branch import differences
+from pytest_npu_compat.commands.errors import EXIT_NOT_COMPARED, EXIT_OK, EXIT_RED, UsageError
 from pytest_npu_compat.commands.requests import requests
-from pytest_npu_compat.commands.revisions import checked_out, merge_base
 from pytest_npu_compat.gate.baseline import BaselineError, parse_baseline
-from pytest_npu_compat.gate.errors import GateError
-from pytest_npu_compat.gate.loading import load_gate
 from pytest_npu_compat.gate.outcome import GateRun
+from pytest_npu_compat.model.lfs import FETCH, is_pointer
 from pytest_npu_compat.render.comparison import Difference, difference_lines, to_plain
 from pytest_npu_compat.run import AnalysisRequest, analyze
 
-__all__ = ["diff_revisions", "diff_sides", "run"]
+__all__ = ["run"]
 
 Reports = Mapping[str, Report]
 """Id of a model on a target -> report."""
@@ -32,107 +30,70 @@ def run(arguments: argparse.Namespace) -> int:
     """Compares two files, or the models of gate files between git revisions.
 
     Returns:
-        0 if nothing got worse, else 1.
+        0 if everything was compared and nothing got worse, 1 if something got worse or is gone, else 2.
 
     Raises:
         UsageError: What is to be compared is not there.
     """
+    gone_is_worse = not arguments.allow_gone
     if arguments.base is not None:
-        return diff_revisions(
-            arguments.sides, arguments.base, arguments.head, arguments.style, exact=arguments.exact
+        found = differences(
+            arguments.sides,
+            arguments.base,
+            arguments.head,
+            exact=arguments.exact,
+            gone_is_worse=gone_is_worse,
         )
-    if len(arguments.sides) != 2:
+    elif len(arguments.sides) == 2:
+        base, head = requests(arguments, arguments.sides)
+        found = [_sides(base, head, gone_is_worse=gone_is_worse)]
+    else:
         raise UsageError("diff takes two files, or --base REV")
-    base, head = requests(arguments, arguments.sides)
-    return diff_sides(base, head, arguments.style)
+    return _print(found, arguments.style)
 
 
-def diff_sides(base: AnalysisRequest, head: AnalysisRequest, style: str) -> int:
+def _sides(base: AnalysisRequest, head: AnalysisRequest, *, gone_is_worse: bool) -> Difference:
     """Compares two files: models, reports, baselines or records of runs.
 
     Args:
         base: The accepted side; its file may also be JSON.
         head: The side that is judged.
-        style: ``text`` or ``json``.
-
-    Returns:
-        0 if nothing got worse, else 1.
+        gone_is_worse: Whether a model that is gone has to be looked at.
 
     Raises:
         UsageError: A file is none of these.
     """
     old, new = _read(base), _read(head)
-    if len(old) == len(new) == 1 and not old.keys() & new.keys():
-        old = dict(
-            zip(new, old.values(), strict=True)
-        )  # two files of one model, whatever the names
-    return _print([Difference(base.shown_path, head.shown_path, old, new)], style)
+    before = [Entry("", key, report) for key, report in old.items()]
+    after = [Entry("", key, report) for key, report in new.items()]
+    one_each = len(before) == len(after) == 1  # two files of one model, whatever the names
+    pairs = {0: 0} if one_each else pair(before, after)
+    again = {after[i].id: before[j] for i, j in pairs.items()}
+    was = {key: entry.id for key, entry in again.items() if entry.id != key}
+    found = {entry.id for entry in again.values()}
+    gone = {key: report for key, report in old.items() if key not in found}
+    return Difference(
+        base.shown_path,
+        head.shown_path,
+        {**{key: entry.report for key, entry in again.items()}, **gone},
+        new,
+        was={} if one_each else was,
+        gone_is_worse=gone_is_worse,
+    )
 
 
-def diff_revisions(
-    gates: Sequence[str], base: str, head: str | None, style: str, *, exact: bool = False
-) -> int:
-    """Compares the models of gate files between git revisions.
-
-    Args:
-        gates: Gate files or directories; the working directory if there are none.
-        base: The revision to compare with; the point where the head left it is taken.
-        head: The revision that is judged; the files as they lie here if None.
-        style: ``text`` or ``json``.
-        exact: Whether to take the base itself.
-
-    Returns:
-        0 if nothing got worse, else 1.
-
-    Raises:
-        UsageError: There is no such revision or gate file.
-    """
-    found = [file for path in gates or ["."] for file in find_gates(Path(path))]
-    # A gate file may be a symbolic link: the link is what the repository has.
-    files = [file.parent.resolve() / file.name for file in found]
-    if not files:
-        raise UsageError("no gate file here")
-    directory = files[0].parent
-    from_ = merge_base(base, directory, base if exact else head or "HEAD")
-    to = merge_base(head, directory, head) if head else None
-    top = from_.top.resolve()
-    for file in files:
-        if not file.is_relative_to(top):
-            raise UsageError(f"{file.name} is not in the git repository {top.name}")
-    differences = []
-    with checked_out(from_) as old_tree:
-        for file in files:
-            where = file.relative_to(top)
-            old = _judged(old_tree / where, from_.shown)
-            if to is None:
-                new = _judged(file, "the working tree")
-            else:
-                with checked_out(to) as new_tree:
-                    new = _judged(new_tree / where, to.shown)
-            title = f"{where.as_posix()} at {from_.shown}"
-            differences.append(Difference(title, to.shown if to else "working tree", old, new))
-    return _print(differences, style)
-
-
-def _print(differences: Sequence[Difference], style: str) -> int:
+def _print(found: Sequence[Difference], style: str) -> int:
     if style == "json":
-        print(json.dumps([to_plain(d) for d in differences], indent=2, ensure_ascii=False))
+        print(json.dumps([to_plain(d) for d in found], indent=2, ensure_ascii=False))
     else:
-        for difference in differences:
+        for number, difference in enumerate(found):
+            if number:
+                print()
             for line in difference_lines(difference):
                 print(line)
-    return EXIT_RED if any(difference.worse for difference in differences) else EXIT_OK
-
-
-def _judged(gate: Path, revision: str) -> Reports:
-    """Reports of all models of a gate file; none if the revision does not have the file."""
-    if not gate.exists():
-        return {}
-    try:
-        models = load_gate(gate, use="ignore").models
-    except GateError as error:
-        raise UsageError(f"at {revision}: {error.render(gate.name)}") from error
-    return {model.id: analyze(model.request) for model in progress(models, len(models))}
+    if any(difference.worse for difference in found):
+        return EXIT_RED
+    return EXIT_NOT_COMPARED if any(difference.not_compared for difference in found) else EXIT_OK
 
 
 def _read(side: AnalysisRequest) -> Reports:
@@ -146,6 +107,8 @@ def _read(side: AnalysisRequest) -> Reports:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{side.shown_path} cannot be read: {error.strerror}") from error
+    if is_pointer(data):
+        raise UsageError(f"{side.shown_path} is a Git LFS pointer. {FETCH}")
     try:
         return _parsed(data, path)
     except BaselineError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,19 +117,39 @@ def _git(
     Raises:
         UsageError: There is no git, or it fails.
     """
+    done = _run(["-C", str(directory), *arguments], {**_environment(), **(env or {})})
+    if done.returncode:
+        detail = done.stderr.strip().splitlines()
+        raise UsageError(error or f"git {arguments[0]}: {detail[-1] if detail else 'failed'}")
+    return done.stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    """This process's variables without those that point git to another repository, index or worktree.
+
+    Git sets them for its hooks, and then takes a sub-directory for the top of the worktree. What they
+    say is found from the directory just as well. Configuration is kept: it may be what makes the
+    repository safe for this user.
+    """
+    return {name: value for name, value in os.environ.items() if name not in _pointing()}
+
+
+@functools.cache
+def _pointing() -> frozenset[str]:
+    names = _run(["rev-parse", "--local-env-vars"], os.environ).stdout.split()
+    return frozenset(name for name in names if not name.startswith("GIT_CONFIG"))
+
+
+def _run(arguments: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(  # noqa: S603 - a list of arguments, no shell
-            ["git", "-C", str(directory), *arguments],  # noqa: S607 - git of the user's PATH
+        return subprocess.run(  # noqa: S603 - a list of arguments, no shell
+            ["git", *arguments],  # noqa: S607 - git of the user's PATH
             check=False,
             capture_output=True,
             text=True,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, **(env or {})},
+            env=env,
         )
     except FileNotFoundError:
         raise UsageError("git is not installed, so revisions cannot be compared") from None
-    if done.returncode:
-        detail = done.stderr.strip().splitlines()
-        raise UsageError(error or f"git {arguments[0]}: {detail[-1] if detail else 'failed'}")
-    return done.stdout.strip()

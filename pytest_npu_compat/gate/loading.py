@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from pytest_npu_compat.gate.errors import GateError, Position
 from pytest_npu_compat.gate.explaining import common_error, nearest, place, telling
 from pytest_npu_compat.gate.names import model_name
 from pytest_npu_compat.gate.platform import ENDS, PlatformError, parse_platform
+from pytest_npu_compat.gate.relocating import relocated
 from pytest_npu_compat.gate.schema import (
     GateFile,
     LimitsEntry,
@@ -99,7 +100,13 @@ def load(path: Path) -> GateFile:
     return _read(path)[1]
 
 
-def load_gate(path: Path, baseline: Path | None = None, *, use: BaselineUse = "read") -> Gate:
+def load_gate(
+    path: Path,
+    baseline: Path | None = None,
+    *,
+    use: BaselineUse = "read",
+    relocate: Callable[[str], str] | None = None,
+) -> Gate:
     """Reads a gate file, finds its models, and reads its baseline.
 
     Args:
@@ -107,12 +114,15 @@ def load_gate(path: Path, baseline: Path | None = None, *, use: BaselineUse = "r
         baseline: Taken instead of the baseline that the file names.
         use: ``write`` if the baseline is about to be written, so that it need not exist; ``ignore``
             if nothing is compared.
+        relocate: Path of a model or a profile as written -> what to take instead.
 
     Raises:
         GateError: It is not a valid gate file, a glob matches nothing, two models share an id, or
             the baseline cannot be used.
     """
     tree, schema = _read(path)
+    if relocate is not None:
+        schema = relocated(schema, relocate)
     return _Resolver(tree, schema, baseline, use).run()
 
 

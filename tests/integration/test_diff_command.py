@@ -11,6 +11,7 @@ from pathlib import Path
 
 import models
 import pytest
+from qdq import Net
 
 from pytest_npu_compat.cli import main
 
@@ -98,6 +99,14 @@ def branched(git: Git, put: Callable[..., Path], commit: Callable[[str], str]) -
     return base
 
 
+def other(path: Path) -> None:
+    """A model that has nothing in common with the small ones."""
+    net = Net("other", (1, 8, 4, 4))
+    net.finish(net.conv("image", 8, 1))
+    path.parent.mkdir(exist_ok=True)
+    net.save(path)
+
+
 def in_order(lines: list[str], text: str) -> None:
     """The lines stand in the text, in this order."""
     rest = text.splitlines()
@@ -156,6 +165,7 @@ def test_json(put: Callable[..., Path], capsys: Text) -> None:
         "after": 0.5,
         "unit": "ratio",
         "worse": True,
+        "verdict": "worse",
     }
     (left,) = changes["left"]
     assert (left["before"], left["after"], left["rule"]) == ("conv_1", "conv_1", "kernel-size")
@@ -219,8 +229,33 @@ def test_model_that_cannot_be_analyzed_is_worse(put: Callable[..., Path], capsys
     printed = capsys.readouterr().out
     assert "  now not analyzable: lfs-pointer: " in printed
     assert "what to do:" in printed
-    assert main(["diff", "new.onnx", "old.onnx"]) == 0
-    assert "  before not analyzable: lfs-pointer: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("code", ["pointer", "corrupt", "dynamic"])
+def test_base_that_cannot_be_analyzed_compares_nothing(
+    code: str, put: Callable[..., Path], capsys: Text
+) -> None:
+    put(code, "old.onnx")
+    put("on_npu", "new.onnx")
+    assert main(["diff", "old.onnx", "new.onnx"]) == 2
+    printed = capsys.readouterr().out
+    assert "  before not analyzable: " in printed
+    assert "  nothing was compared" in printed.splitlines()
+    assert main(["diff", "old.onnx", "new.onnx", "--format", "json"]) == 2
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["worse"], found["not_compared"]) == (False, ["new[ethos-n78]"])
+    assert main(["diff", "old.onnx", "old.onnx"]) == 1
+
+
+@pytest.mark.parametrize("side", ["l.json", "l.jsonl"])
+def test_side_that_is_a_pointer(side: str, put: Callable[..., Path], capsys: Text) -> None:
+    put("pointer", side)
+    for sides in ([side, side], ["models/net.onnx", side]):
+        put("on_npu")
+        assert main(["diff", *sides]) == 2
+        printed, error = capsys.readouterr()
+        assert printed == ""
+        assert error.startswith(f"npu-compat: {side} is a Git LFS pointer. Run `git lfs pull`")
 
 
 def test_working_tree_against_a_branch(branched: str, git: Git, capsys: Text) -> None:
@@ -244,9 +279,10 @@ def test_merge_base_is_compared_with_and_not_the_tip(
     git("switch", "-q", "work")
     assert main(["diff", "--base", "main"]) == 1
     in_order([f"npu-compat.yaml at main ({branched}) -> working tree"], capsys.readouterr().out)
-    assert main(["diff", "--base", "main", "--exact"]) == 0
+    assert main(["diff", "--base", "main", "--exact"]) == 1
     printed = capsys.readouterr().out
     in_order([f"npu-compat.yaml at main ({tip}) -> working tree", "more[ethos-n78]: gone"], printed)
+    assert main(["diff", "--base", "main", "--exact", "--allow-gone"]) == 0
 
 
 def test_branch_that_is_behind_has_changed_nothing(branched: str, git: Git, capsys: Text) -> None:
@@ -265,19 +301,22 @@ def test_two_revisions(branched: str, git: Git, capsys: Text) -> None:
 
 
 def test_new_and_gone_models(branched: str, put: Callable[..., Path], capsys: Text) -> None:
+    """A model that nothing judges any more is not as good as it was; a reviewer has to say so."""
     Path("models/net.onnx").unlink()
-    put("on_npu", "models/more.onnx")
-    assert main(["diff", "--base", "main"]) == 0
-    in_order(
-        ["more[ethos-n78]: new, npu_ratio 100.0% (4/4)", "", "net[ethos-n78]: gone"],
-        capsys.readouterr().out,
-    )
+    other(Path("models/more.onnx"))
+    assert main(["diff", "--base", "main"]) == 1
+    printed = capsys.readouterr().out
+    in_order(["more[ethos-n78]: new, npu_ratio 100.0% (1/1)", "", "net[ethos-n78]: gone"], printed)
+    assert main(["diff", "--base", "main", "--allow-gone"]) == 0
+    assert capsys.readouterr().out == printed
 
 
 def test_gate_that_the_base_does_not_have(branched: str, capsys: Text) -> None:
-    Path("npu-compat.yaml").rename("more.npu.yaml")
-    assert main(["diff", "--base", "main"]) == 0
-    in_order(["net[ethos-n78]: new, npu_ratio 50.0% (1/2)"], capsys.readouterr().out)
+    other(Path("more/net.onnx"))
+    gate = Path("more/npu-compat.yaml")
+    gate.write_text(GATE.replace("models/*", "*"), encoding="utf-8")
+    assert main(["diff", "--base", "main", "more"]) == 0
+    in_order(["net[ethos-n78]: new, npu_ratio 100.0% (1/1)"], capsys.readouterr().out)
 
 
 def test_gate_that_was_broken_in_the_base(
@@ -410,8 +449,9 @@ def test_git_lfs(
         assert code == 1
         in_order(DROPPED, printed)
     else:
-        assert code == 0
+        assert code == 2
         assert "  before not analyzable: lfs-pointer: " in printed
+        assert "  nothing was compared" in printed
         assert "git lfs fetch" in printed
     assert everything(Path.cwd()) == before
 
