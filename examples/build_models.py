@@ -1,7 +1,10 @@
-"""Builds the example models: `python examples/build_models.py` writes them anew, byte for byte.
+"""Builds the example models: `python examples/build_models.py` writes them anew.
+
+Another processor or NumPy may calibrate a scale to another last digit.
 
 `v3/` is the detector family of the report this project began with: levels 2, 3 and 4, each with ReLU
-and with LeakyReLU. `zoo/` holds four small networks of other kinds.
+and with LeakyReLU. `zoo/` holds four small networks of other kinds, `phone/` one of them before
+quantization.
 """
 
 from __future__ import annotations
@@ -136,6 +139,7 @@ def main() -> None:
             v3(level, act).save(path, dynamic=careless)
     for net in (mobilenet(), unet(), silu_detector(), keyword_spotting()):
         net.save(HERE / "zoo" / "models" / f"{net.name}.onnx")
+    mobilenet().save(HERE / "phone" / "models" / "mobilenet_float.onnx", quantized=False)
 
 
 if __name__ == "__main__":

@@ -260,10 +260,26 @@ class Net:
             producer_name="pytest-npu-compat examples",
         )
 
-    def save(self, path: Path, *, dynamic: bool = False) -> None:
-        """Writes the quantized model."""
+    def build_float(self) -> onnx.ModelProto:
+        """The model before quantization, with weights of zero."""
+        model = self.float_model()
+        model.ir_version = 8
+        model.producer_name = "pytest-npu-compat examples"
+        weights = {f"{layer.output}_c{i}" for layer in self.layers for i in layer.weights}
+        for tensor in model.graph.initializer:
+            if tensor.name in weights:
+                array = np.zeros(tuple(tensor.dims), dtype=np.float32)
+                tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+        kept = [o for o in model.graph.output if o.name in self.outputs]
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+        return model
+
+    def save(self, path: Path, *, dynamic: bool = False, quantized: bool = True) -> None:
+        """Writes the model, quantized unless said otherwise."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.build(dynamic=dynamic).SerializeToString(deterministic=True))
+        model = self.build(dynamic=dynamic) if quantized else self.build_float()
+        path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _asymmetric(low: float, high: float) -> tuple[float, int]:

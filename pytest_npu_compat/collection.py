@@ -98,11 +98,14 @@ class GateYaml(pytest.File):
         """
         from pytest_npu_compat.gate.errors import GateError
         from pytest_npu_compat.gate.loading import load_gate
+        from pytest_npu_compat.stray import collected
 
+        collected(self.config, str(self.path))
         try:
             gate = load_gate(self.path, self.baseline, use="write" if self.updating else "read")
         except GateError as error:
-            raise self.CollectError(error.render(relative(self.path))) from None
+            shown = relative(self.path, self.config.invocation_params.dir)
+            raise self.CollectError(error.render(shown)) from None
         for checks in gate.models:
             accepted = None if self.updating else gate.accepted.get(checks.id)
             asked = self.asked.get(checks.id, set())
@@ -186,7 +189,7 @@ class CheckItem(pytest.Item):
         from pytest_npu_compat.gate.waiver import today
         from pytest_npu_compat.render import outcomes
 
-        where = (relative(self.path), self.checks, self.check)
+        where = (self._shown_path, self.checks, self.check)
         if self.check.threshold.severity == "off":
             self.outcome = outcomes.switched_off(*where)
             # The place that is reported is then the gate file's, not this one.
@@ -219,12 +222,16 @@ class CheckItem(pytest.Item):
             return super().repr_failure(excinfo, style)
         outcome = error.outcome
         crash = ReprFileLocation(
-            relative(self.path), self.check.line, f"{self.checks.id}: {outcome.message}"
+            self._shown_path, self.check.line, f"{self.checks.id}: {outcome.message}"
         )
         entry = ReprEntryNative([f"{outcome.text}\n"])
         return ReprExceptionInfo(
             reprtraceback=ReprTraceback([entry], None, style="native"), reprcrash=crash
         )
+
+    @property
+    def _shown_path(self) -> str:
+        return relative(self.path, self.config.invocation_params.dir)
 
     @property
     def recalled(self) -> bool:
@@ -250,9 +257,14 @@ def _properties(outcome: Outcome, result: CheckResult) -> list[tuple[str, object
     ]
 
 
-def relative(path: Path) -> str:
-    """A path as the user knows it: relative to where the run was started, if it lies below."""
+def relative(path: Path, start: Path) -> str:
+    """A path as the user knows it: relative to where the run was started, if it lies below.
+
+    Args:
+        path: Absolute.
+        start: Where the run was started; tests may change the working directory.
+    """
     try:
-        return path.relative_to(Path.cwd()).as_posix()
+        return path.relative_to(start).as_posix()
     except ValueError:
         return str(path)

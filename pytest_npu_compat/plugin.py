@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_npu_compat.cache_notice import DISTRUSTED, take_notice
+from pytest_npu_compat.gate.finding import is_gate
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
-from pytest_npu_compat.recording import WORKER_DESELECTED, Recorder, attach
+from pytest_npu_compat.recording import WORKER_SAYS, Recorder, attach, worker_says
 from pytest_npu_compat.run_options import GITHUB, OUTPUT_FILES, SHARD, RunOptions
 from pytest_npu_compat.selection import SELECTION, widen
 from pytest_npu_compat.stray import DESELECTED, gate_patterns
@@ -97,7 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.stash[_OPTIONS] = options
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(options), _RECORDER)
+        config.pluginmanager.register(Recorder(options, gate_patterns(config)), _RECORDER)
     if getattr(config.option, "xmlpath", None):
         config.pluginmanager.register(CheckNames(config), "npu_compat_names")
 
@@ -129,7 +130,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Gate files become collectors."""
-    if not any(file_path.match(pattern) for pattern in gate_patterns(parent.config)):
+    if not is_gate(file_path, gate_patterns(parent.config)):
         return None
     from pytest_npu_compat.collection import GateYaml
 
@@ -197,11 +198,16 @@ def pytest_report_from_serializable() -> Generator[None, Any, Any]:
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Remembers that the run is one of a part, e.g. a group of pytest-split."""
-    if items:
-        config = items[0].config
-        config.stash[DESELECTED] = True
-        if hasattr(config, "workeroutput"):
-            config.workeroutput[WORKER_DESELECTED] = True
+    checks = [item for item in items if hasattr(item, "checks")]
+    if checks:
+        checks[0].config.stash[DESELECTED] = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Lets an xdist worker say what it alone knows."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[WORKER_SAYS] = worker_says(session.config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -223,7 +229,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         return
     terminalreporter.section("NPU compatibility")
     if rows:
-        from pytest_npu_compat.render.terminal import table
+        from pytest_npu_compat.render.table import table
 
         for line in table(rows, shutil.get_terminal_size().columns):
             terminalreporter.write_line(line)

@@ -7,32 +7,52 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_npu_compat.stray import DESELECTED, names_files, stray_gates, took_everything
+from pytest_npu_compat.gate.finding import is_gate
+from pytest_npu_compat.missed import missed
+from pytest_npu_compat.naming import CHECK_ID
+from pytest_npu_compat.stray import (
+    DESELECTED,
+    collected,
+    collected_gates,
+    is_filtered,
+    names_files,
+    project_gates,
+    stray_gates,
+    took_everything,
+    was_told_to_ignore,
+)
 
 if TYPE_CHECKING:
     from pytest_npu_compat.collection import CheckItem
-    from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
+    from pytest_npu_compat.gate.outcome import GateRun, Outcome
     from pytest_npu_compat.run_options import RunOptions
 
-__all__ = ["CHECK", "WORKER_DESELECTED", "Recorder", "attach"]
+__all__ = ["CHECK", "WORKER_SAYS", "Recorder", "attach", "worker_says"]
 
 CHECK = "npu_compat_check"
 """Attribute of a check's report: what `Recorder` reads."""
 
-WORKER_DESELECTED = "npu_compat_deselected"
-"""Key of what an xdist worker says when it ends: whether it deselected something."""
+WORKER_SAYS = "npu_compat"
+"""Key of what an xdist worker says when it ends."""
+
+_GREEN = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 _SENT: pytest.StashKey[set[str]] = pytest.StashKey()
+
+
+def worker_says(config: pytest.Config) -> dict[str, Any]:
+    """What only an xdist worker knows: whether it deselected checks, and what it collected."""
+    return {
+        "deselected": config.stash.get(DESELECTED, False),
+        "collected": collected_gates(config),
+    }
 
 
 def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> None:
@@ -48,7 +68,9 @@ def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> N
 
     if item.outcome is None:
         message = "the check ended with an error that is a defect of pytest-npu-compat"
-        item.outcome = outcomes.defect(relative(item.path), item.checks, item.check, message)
+        item.outcome = outcomes.defect(
+            relative(item.path, item.config.invocation_params.dir), item.checks, item.check, message
+        )
         setattr(report, CHECK, {"outcome": _plain(item.outcome), "path": str(item.path)})
         return
     value: dict[str, Any] = {"outcome": _plain(item.outcome), "path": str(item.path)}
@@ -62,7 +84,7 @@ def attach(report: pytest.TestReport, item: CheckItem, options: RunOptions) -> N
     if "report" in vars(item.model):  # it was judged
         from pytest_npu_compat.render.terminal import report_row
 
-        value["row"] = report_row(item.checks.id, item.model.report)
+        value["row"] = report_row(item.checks.model, item.model.report)
         value["recalled"] = item.recalled
     setattr(report, CHECK, value)
 
@@ -77,36 +99,56 @@ class Recorder:
 
     Attributes:
         options: What the command line says of the run.
+        patterns: Globs for names of gate files.
         run: The record, once the run is over; None if no gate file had a part in it.
         annotations: What GitHub Actions reads from the output.
     """
 
     options: RunOptions
+    patterns: tuple[str, ...]
     run: GateRun | None = None
     annotations: str = ""
     _checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
+    _skipped: dict[str, str] = field(default_factory=dict)
+    _collected: set[str] = field(default_factory=set)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes what a check says of itself."""
         value: dict[str, Any] | None = getattr(report, CHECK, None)
         if value is not None:
             self._checks[report.nodeid] = value
-        elif report.failed and report.nodeid.split("::")[0].endswith((".yaml", ".yml")):
+        elif not is_gate(report.nodeid.split("::")[0], self.patterns):
+            return
+        elif report.failed:
             # An error around a check, e.g. an xdist worker that crashed: nobody judged it.
             reason = report.longreprtext.strip().splitlines() or ["no reason was recorded"]
             self._broken[report.nodeid] = f"{report.nodeid}: {reason[-1]}"
+        elif report.skipped and report.when == "setup":
+            # By a mark or a hook of the project; a check that is `off` skips itself, and says so.
+            skipped = report.longrepr
+            reason = [str(skipped[2] if isinstance(skipped, tuple) else skipped)]
+            self._skipped[getattr(report, CHECK_ID, report.nodeid)] = reason[0]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Takes what an xdist worker says when it ends; it alone knows what was deselected."""
-        if getattr(node, "workeroutput", {}).get(WORKER_DESELECTED):
-            node.config.stash[DESELECTED] = True
+        """Takes what an xdist worker says when it ends."""
+        said = getattr(node, "workeroutput", {}).get(WORKER_SAYS)
+        if said:
+            stash = node.config.stash
+            stash[DESELECTED] = stash.get(DESELECTED, False) or said["deselected"]
+            for path in said["collected"]:
+                collected(node.config, path)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Takes the checks that an xdist worker has collected."""
+        self._collected.update(i for i in ids if is_gate(i.split("::")[0], self.patterns))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Takes the error of a gate file that could not be read."""
         file = report.nodeid.split("::")[0]
-        if report.failed and file.endswith((".yaml", ".yml")):
+        if report.failed and is_gate(file, self.patterns):
             self._broken[file] = str(report.longrepr)
 
     @pytest.hookimpl(tryfirst=True)
@@ -114,66 +156,61 @@ class Recorder:
         """Closes the record, writes what was asked for, and fails a run that only looked green."""
         if session.config.option.collectonly:
             return
-        seen = {Path(value["path"]) for value in self._checks.values()}
-        stray = list(stray_gates(session, seen, self._broken))
+        config = session.config
+        root = config.rootpath
+        self._collected.update(item.nodeid for item in session.items if hasattr(item, "checks"))
+        left = list(missed(self._collected, {*self._checks, *self._broken}, self._skipped))
+        gates = collected_gates(config)
+        found = {Path(path).resolve() for path in gates}
+        found |= {(root / id_.split("::")[0]).resolve() for id_ in self._collected}
         options = self.options
         narrow = names_files(session)
         demanded = options.needs_reports or (options.strict and not narrow)
-        if self._checks or self._broken or stray or demanded:
-            whole = took_everything(session) and not stray and not self._broken
-            self._close(stray, whole=whole, narrow=narrow)
+        deep = bool(demanded or found)
+        quiet = bool(session.shouldfail or session.shouldstop) or (
+            bool(self._checks) and was_told_to_ignore(config)
+        )
+        stray = [] if quiet else list(stray_gates(session, found, deep=deep))
+        if self._checks or self._broken or left or stray or found or demanded:
+            from pytest_npu_compat.closing import Seen, close
+
+            green = session.exitstatus in _GREEN
+            start = config.invocation_params.dir
+            seen = Seen(
+                root, start, self._checks, self._broken, [*map(Path, gates)], stray, left, green
+            )
+            self.run, self.annotations = close(
+                seen,
+                options,
+                whole=took_everything(session) and not (stray or left or self._broken),
+                filtered=is_filtered(session) or bool(self._broken),
+                named=narrow,
+                project=list(project_gates(config)) if found else [],
+            )
         notes = self.run.notes if self.run is not None else ()
         errors = any(note.level == "error" for note in notes)
-        green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if errors and session.exitstatus in green:
+        if errors and session.exitstatus in _GREEN:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _close(self, stray: list[str], *, whole: bool, narrow: bool) -> None:
-        """Imports what makes the record: a run without gate files does not pay for it."""
-        from pytest_npu_compat.analysis.report import Report
-        from pytest_npu_compat.gate.outcome import Note, Outcome
-        from pytest_npu_compat.render.outputs import finish
-        from pytest_npu_compat.run_record import Record
-
-        record = Record(self.options)
-        for value in self._checks.values():
-            plain = value["outcome"]
-            outcome = Outcome(**{**plain, "regressions": tuple(plain["regressions"])})
-            reports = [
-                Report.from_dict(json.loads(value[key])) if key in value else None
-                for key in ("report", "accepted")
-            ]
-            record.add(outcome, Path(value["path"]), *reports)
-        for file, text in self._broken.items():
-            place = re.match(r"(.+?\.ya?ml):(\d+):\d+: ", text)
-            shown, line = (place[1], int(place[2])) if place else (file.split("::")[0], 0)
-            record.add_note(Note("gate-error", "error", text, shown, line))
-        for file in stray:
-            text = f"{file} lies here, but this run did not collect it"
-            record.add_note(Note("not-collected", "error" if self.options.strict else "note", text))
-        environ = os.environ if self.options.github else None
-        run = record.close(whole=whole, narrow=narrow)
-        self.run, self.annotations = finish(run, self.options.files, environ)
-
-    def rows(self) -> list[dict[str, str]]:
+    def rows(self) -> list[Mapping[str, str]]:
         """One row of the summary table for each model and target that was judged."""
-        from pytest_npu_compat.render.terminal import verdict
+        from pytest_npu_compat.render.terminal import judged
 
-        rows: dict[str, dict[str, str]] = {}
-        counts: dict[str, Counter[Status]] = {}
+        judgements: dict[str, list[dict[str, Any]]] = {}
         for nodeid, value in self._checks.items():
             if "row" in value:
-                model = nodeid.rpartition("::")[0]
-                rows.setdefault(model, value["row"])
-                counts.setdefault(model, Counter())[value["outcome"]["status"]] += 1
-        return [
-            {**row, "verdict": row["verdict"] or verdict(counts[model])}
-            for model, row in rows.items()
-        ]
+                judgements.setdefault(nodeid.rpartition("::")[0], []).append(value)
+        rows = []
+        for values in judgements.values():
+            first = values[0]["outcome"]
+            statuses = {v["outcome"]["metric"]: v["outcome"]["status"] for v in values}
+            rows.append(judged(values[0]["row"], first["target"], first["gate_file"], statuses))
+        return rows
 
     def lines(self) -> Iterator[str]:
         """What the terminal says besides the table."""
         from pytest_npu_compat.render.names import clean
+        from pytest_npu_compat.render.words import counted
 
         recalled: dict[str, bool] = {}
         for nodeid, value in self._checks.items():
@@ -181,8 +218,8 @@ class Recorder:
                 model = nodeid.rpartition("::")[0]
                 recalled[model] = recalled.get(model, True) and value["recalled"]
         if any(recalled.values()):
-            share = f"{sum(recalled.values())} of {len(recalled)}"
-            yield f"{share} analyses from cache (--npu-no-cache makes them again)"
+            share = f"{sum(recalled.values())} of {counted(len(recalled), 'analysis', 'analyses')}"
+            yield f"{share} from cache (--npu-no-cache makes them again)"
         for note in self.run.notes if self.run else ():
             level = "ERROR" if note.level == "error" else "note"
             first = note.message.split("\n")[0]  # pytest shows the whole of an error

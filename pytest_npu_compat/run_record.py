@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +13,29 @@ from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.integrity import notes, nothing_judged, vanished
 from pytest_npu_compat.gate.loading import Gate, load_gate
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome, in_note_order, in_order
+from pytest_npu_compat.render.words import counted
 from pytest_npu_compat.run_options import RunOptions
 
-__all__ = ["Record", "replace_file"]
+__all__ = ["Record", "Scope", "replace_file"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run was told to judge.
+
+    Attributes:
+        whole: Every gate file of the project: only then are entries of a baseline dropped.
+        filtered: Checks were left out, so that nothing is said of what only all of them tell.
+        named: Nothing but files by name, which need not be gate files.
+        project: All gate files of the project, which can share a baseline with those that were judged.
+        missed: Checks that are reported as not judged, by gate file: ``detector[ethos-n78]::npu_ratio``.
+    """
+
+    whole: bool = False
+    filtered: bool = False
+    named: bool = False
+    project: tuple[Path, ...] = ()
+    missed: Mapping[str, Collection[str]] = field(default_factory=dict, hash=False)
 
 
 @dataclass
@@ -60,19 +80,17 @@ class Record:
         """Takes something that a reader must see although no check says it."""
         self._notes.append(note)
 
-    def close(self, *, whole: bool, narrow: bool = False) -> GateRun:
-        """The finished record; writes the baselines if that was asked for.
+    def add_gate(self, shown: str, path: Path) -> None:
+        """Takes a gate file that belongs to the run, whether or not a check of it was judged."""
+        self.paths.setdefault(shown, path)
 
-        Args:
-            whole: Whether the run took every gate file there is. Only then is a model that none of
-                them knows gone: gate files can share a baseline.
-            narrow: Whether the run was given files by name, which need not be gate files.
-        """
+    def close(self, scope: Scope) -> GateRun:
+        """The finished record; writes the baselines if that was asked for."""
         strict = self.options.strict
         gates = dict(self._gates())
         if not self._outcomes and not any(note.level == "error" for note in self._notes):
             # A part of a whole may get nothing to judge; whether the whole did is for the merged run.
-            part = narrow or bool(self.options.shard)
+            part = scope.named or bool(self.options.shard)
             self._notes.append(nothing_judged(strict=strict and not part))
         for shown, gate in gates.items():
             self._notes += notes(
@@ -82,14 +100,10 @@ class Record:
                 strict=strict,
                 strict_waivers=self.options.strict_waivers,
                 updating=self.options.updating,
+                filtered=scope.filtered,
+                missed=scope.missed.get(shown, ()),
             )
-        sharing = _by_baseline(gates)
-        if self.options.updating:
-            self._notes += self._write_baselines(sharing, whole=whole)
-        elif whole:
-            for file, gates_of in sharing.items():
-                accepted, ids = gates_of[0][1].accepted, _ids(gates_of)
-                self._notes += vanished(file, accepted, ids, strict=strict)
+        self._notes += self._baselines(gates, scope)
         return GateRun(
             in_order(self._outcomes.values()),
             dict(sorted(self._reports.items())),
@@ -97,6 +111,52 @@ class Record:
             in_note_order(self._notes),
             self.options.shard,
         )
+
+    def _baselines(self, gates: Mapping[str, Gate], scope: Scope) -> Iterator[Note]:
+        """What is said of the baselines of gate files that were judged, after writing them."""
+        judged = _by_baseline(gates)
+        if not judged:
+            return
+        others, unread = self._others(gates, scope.project)
+        everywhere = _by_baseline({**gates, **others})
+        for file, sharing in judged.items():
+            all_ids = _ids(everywhere[file])
+            twice = sorted({id_ for id_ in all_ids if all_ids.count(id_) > 1})
+            if twice:
+                names = " and ".join(
+                    sorted(s for s, g in everywhere[file] if twice[0] in _ids([(s, g)]))
+                )
+                text = (
+                    f"{names} share {file.name}, and both have {twice[0]}: "
+                    "give one of the models another name"
+                )
+                yield Note("shared-entry", "error", text)
+            if self.options.updating and twice:
+                yield Note("baseline-not-written", "error", f"{file.name} was not written")
+            elif self.options.updating:
+                known = all_ids if scope.whole and not unread else None
+                yield from self._write_baseline(file, sharing, known)
+            elif not scope.filtered and not unread:
+                accepted = sharing[0][1].accepted
+                yield from vanished(file, accepted, all_ids, strict=self.options.strict)
+
+    def _others(
+        self, gates: Mapping[str, Gate], project: Iterable[Path]
+    ) -> tuple[dict[str, Gate], bool]:
+        """The project's other gate files, and whether one of them cannot be read."""
+        own = {self.paths[shown].resolve() for shown in gates}
+        found, unread = {}, False
+        for path in project:
+            if path.resolve() in own:
+                continue
+            try:
+                options = self.options
+                found[Path(os.path.relpath(path)).as_posix()] = load_gate(
+                    path, options.baseline, use=options.baseline_use
+                )
+            except GateError:
+                unread = True
+        return found, unread
 
     def _gates(self) -> Iterator[tuple[str, Gate]]:
         for shown in sorted(self.paths):
@@ -108,26 +168,16 @@ class Record:
         options = self.options
         try:
             return load_gate(self.paths[shown], options.baseline, use=options.baseline_use)
-        except GateError as error:  # it was valid when it was judged
-            self._notes.append(Note("gate-error", "error", error.render(shown), shown))
+        except GateError as error:
+            if not any(n.kind == "gate-error" and n.gate_file == shown for n in self._notes):
+                # It was valid when it was judged.
+                self._notes.append(Note("gate-error", "error", error.render(shown), shown))
             return None
 
     def _of(self, shown: str) -> dict[str, Outcome]:
         """Outcomes of one gate file by ``detector[ethos-n78]::npu_ratio``."""
         own = (o for o in self._outcomes.values() if o.gate_file == shown)
         return {f"{o.model}[{o.target}]::{o.metric}": o for o in own}
-
-    def _write_baselines(
-        self, by_file: Mapping[Path, Sequence[tuple[str, Gate]]], *, whole: bool
-    ) -> Iterator[Note]:
-        for file, sharing in by_file.items():
-            ids = _ids(sharing)
-            twice = sorted({id_ for id_ in ids if ids.count(id_) > 1})
-            if twice:
-                text = f"{file.name} was not written: two gate files share it and {twice[0]}"
-                yield Note("baseline-not-written", "error", text)
-                continue
-            yield from self._write_baseline(file, sharing, ids if whole else None)
 
     def _write_baseline(
         self, file: Path, sharing: Sequence[tuple[str, Gate]], known: Sequence[str] | None
@@ -150,8 +200,8 @@ class Record:
             yield Note("baseline-not-written", "error", text)
             return
         gone = len(set(old) - set(new))
-        text = f"{file.name} written: {len(new)} models" + (f", {gone} dropped" if gone else "")
-        yield Note("baseline-written", "note", text)
+        text = f"{file.name} written: {counted(len(new), 'model')}"
+        yield Note("baseline-written", "note", f"{text}, {gone} dropped" if gone else text)
 
 
 def _by_baseline(gates: Mapping[str, Gate]) -> dict[Path, list[tuple[str, Gate]]]:

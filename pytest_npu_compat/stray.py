@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
 
-__all__ = ["GATE_FILES", "gate_patterns", "names_files", "stray_gates", "took_everything"]
+from pytest_npu_compat.gate.finding import GATE_FILES, find_gates, is_gate
 
-GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
+__all__ = [
+    "DESELECTED",
+    "collected",
+    "collected_gates",
+    "gate_patterns",
+    "is_filtered",
+    "names_files",
+    "project_gates",
+    "stray_gates",
+    "took_everything",
+    "was_told_to_ignore",
+]
+
+_COLLECTED: pytest.StashKey[set[str]] = pytest.StashKey()
+
+DESELECTED: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether a check was deselected, here or in an xdist worker."""
+
+
+def collected(config: pytest.Config, path: str) -> None:
+    """Remembers that a gate file was collected, valid or not."""
+    config.stash.setdefault(_COLLECTED, set()).add(path)
+
+
+def collected_gates(config: pytest.Config) -> list[str]:
+    """Paths of the gate files that were collected."""
+    found: set[str] = config.stash.get(_COLLECTED, set())
+    return sorted(found)
 
 
 def gate_patterns(config: pytest.Config) -> tuple[str, ...]:
@@ -17,48 +45,67 @@ def gate_patterns(config: pytest.Config) -> tuple[str, ...]:
     return (*GATE_FILES, *config.getini("npu_compat_files"))
 
 
-DESELECTED: pytest.StashKey[bool] = pytest.StashKey()
-"""Whether something was deselected, here or in an xdist worker."""
+def project_gates(config: pytest.Config) -> Iterator[Path]:
+    """All gate files of the project, wherever pytest looks for tests."""
+    return find_gates(config.rootpath, gate_patterns(config))
 
 
 def stray_gates(
-    session: pytest.Session, judged: Container[Path], broken: Container[str]
+    session: pytest.Session, collected: Container[Path], *, deep: bool
 ) -> Iterator[str]:
-    """Gate files where the run began, none of whose checks it judged.
-
-    A run that was restricted on the command line says nothing of what it left out; but one that
-    judged nothing at all names every gate file in its reach.
+    """Gate files in the reach of a run that it did not collect.
 
     Args:
         session: The run.
-        judged: Gate files of which a check was judged.
-        broken: Gate files that could not be read, as node ids.
+        collected: Gate files that it collected, without symbolic links.
+        deep: Whether directories are searched to their bottom. That costs time, which a run that has
+            nothing to do with gates does not pay.
     """
     config = session.config
-    if _restricted(session) and judged:
-        return
-    asked = config.args_source == pytest.Config.ArgsSource.ARGS
+    patterns = gate_patterns(config)
     start = config.invocation_params.dir
-    places = [start / argument.split("::")[0] for argument in config.args] if asked else []
-    for place in places or [config.rootpath]:
-        for file in _gates_at(place, gate_patterns(config)):
-            shown = file.relative_to(start).as_posix() if file.is_relative_to(start) else str(file)
-            node = (
-                file.relative_to(config.rootpath) if file.is_relative_to(config.rootpath) else file
-            )
-            if file not in judged and node.as_posix() not in broken:
-                yield shown
+    for place in _reach(config):
+        if place.is_file():
+            found = iter([place] if is_gate(place, patterns) else [])
+        elif deep:
+            found = find_gates(place, patterns)
+        else:
+            found = (file for file in _listed(place) if is_gate(file, patterns))
+        for file in found:
+            if file.resolve() not in collected:
+                yield (
+                    file.relative_to(start).as_posix() if file.is_relative_to(start) else str(file)
+                )
+
+
+def _reach(config: pytest.Config) -> list[Path]:
+    """Where a run looks: what it was given on the command line, else where the project begins."""
+    start = config.invocation_params.dir
+    if config.args_source != pytest.Config.ArgsSource.ARGS:
+        return [config.rootpath]
+    places = [Path(os.path.abspath(start / arg.split("::")[0])) for arg in config.args]  # noqa: PTH100 - keeps links
+    return list(dict.fromkeys(places))
+
+
+def _listed(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def was_told_to_ignore(config: pytest.Config) -> bool:
+    """Whether the command line itself, and no configuration, leaves files out."""
+    words = ("--ignore", "--lf", "--last-failed", "--sw", "--stepwise")
+    return any(str(argument).startswith(words) for argument in config.invocation_params.args)
 
 
 def took_everything(session: pytest.Session) -> bool:
-    """Whether the run was told to judge every gate file of the project."""
+    """Whether the run was told to judge every gate file of the project, and did."""
     config = session.config
     sources = pytest.Config.ArgsSource
     at_the_top = config.invocation_params.dir == config.rootpath
     asked = config.args_source == sources.ARGS or (
         config.args_source == sources.INVOCATION_DIR and not at_the_top
     )
-    return not asked and not _restricted(session)
+    return not asked and not is_filtered(session) and not was_told_to_ignore(config)
 
 
 def names_files(session: pytest.Session) -> bool:
@@ -70,21 +117,14 @@ def names_files(session: pytest.Session) -> bool:
     )
 
 
-def _restricted(session: pytest.Session) -> bool:
-    """Whether the run left something out because it was told to."""
-    option = session.config.option
-    filters = ("keyword", "markexpr", "deselect", "lf", "last_failed", "ignore", "ignore_glob")
-    stopped = bool(session.shouldfail or session.shouldstop)
-    deselected = session.config.stash.get(DESELECTED, False)  # by a plugin, e.g. pytest-split
-    return stopped or deselected or any(getattr(option, name, None) for name in filters)
-
-
-def _gates_at(place: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
-    if place.is_file():
-        if any(place.match(pattern) for pattern in patterns):
-            yield place
-        return
-    if place.is_dir():
-        for file in sorted(place.iterdir()):
-            if file.is_file() and any(file.match(pattern) for pattern in patterns):
-                yield file
+def is_filtered(session: pytest.Session) -> bool:
+    """Whether the run left checks out: they were deselected or not named, or it ended before them."""
+    config = session.config
+    ended = bool(session.shouldfail or session.shouldstop)
+    ended |= session.exitstatus == pytest.ExitCode.INTERRUPTED
+    return (
+        ended
+        or config.stash.get(DESELECTED, False)
+        or any("::" in argument for argument in config.args)
+        or any(getattr(config.option, name, None) for name in ("lf", "last_failed"))
+    )

@@ -163,7 +163,10 @@ COMMENTS: dict[str, tuple[str, ...]] = {
         "gate/test_loading.py::test_short_form",
         "gate/test_loading.py::test_globs_find_files_in_alphabetical_order",
     ),
-    "phone: {backend: nnapi}": ("gate/test_loading.py::test_target_under_another_name",),
+    "phone: {backend: nnapi}": (
+        "integration/test_backend_run.py::test_every_model_on_both_targets",
+        "target/test_byoc.py::test_float_network_is_placed_as_tvm_places_it",
+    ),
     "ours: {profile: targets/acme.yaml}": ("gate/test_loading.py::test_target_of_a_profile",),
     "# absolute floor and largest drop from the baseline": (
         "gate/test_drift.py::test_drift_stands_beside_bounds_and_severity",

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from pytest_npu_compat.analysis.cause import Changes, explanation, setting_changes, tool_changes
 from pytest_npu_compat.analysis.metrics import METRICS
-from pytest_npu_compat.analysis.report import ASSUMED_INT8, MetricValue, OperatorInfo, Report
+from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
 
 __all__ = ["Comparison", "MetricChange", "OperatorChange", "compare"]
 
@@ -64,10 +65,19 @@ class MetricChange:
     @property
     def worse(self) -> bool:
         """Whether it moved in the wrong direction, or lost its value."""
-        if self.before is None or self.after is None:
-            return self.after is None
+        return self.verdict == "worse"
+
+    @property
+    def verdict(self) -> str:
+        """``worse``, ``better``, ``new``, or nothing if its direction says nothing."""
+        if not METRICS[self.name].telling:
+            return ""
+        if self.before is None:
+            return "new"
+        if self.after is None:
+            return "worse"
         rose = self.after.value > self.before.value
-        return rose != (METRICS[self.name].better == "up")
+        return "better" if rose == (METRICS[self.name].better == "up") else "worse"
 
 
 @dataclass(frozen=True)
@@ -95,39 +105,21 @@ class Comparison:
     renamed: tuple[OperatorChange, ...]
 
     @property
-    def setting_changes(self) -> tuple[tuple[str, str, str], ...]:
+    def setting_changes(self) -> Changes:
         """Settings of the gate file that differ: (what, before, after)."""
-        old, new = _settings(self.base), _settings(self.head)
-        return tuple(
-            (name, old.get(name, "default"), new.get(name, "default"))
-            for name in dict.fromkeys([*old, *new])
-            if old.get(name) != new.get(name)
-        )
+        return setting_changes(self.base, self.head)
 
     @property
-    def tool_changes(self) -> tuple[tuple[str, str, str], ...]:
+    def tool_changes(self) -> Changes:
         """Versions that differ: (what, before, after)."""
-        old, new = self.base.tool, self.head.tool
-        parts = (
-            ("pytest-npu-compat", old.version, new.version),
-            ("rules", old.rules, new.rules),
-            ("TVM", old.tvm, new.tvm),
-            ("onnx", old.onnx, new.onnx),
-        )
-        return tuple(part for part in parts if part[1] != part[2])
+        return tool_changes(self.base, self.head)
 
     @property
     def cause(self) -> str | None:
-        """What changed although the model file did not; None if the file changed."""
+        """What changed although the model file did not; None if the file changed, or nothing moved."""
         if not self.head.model.sha256 or self.head.model.sha256 != self.base.model.sha256:
             return None
-        tool = self.tool_changes
-        # A profile's rules change with the file that declares them, not with this package.
-        which = "target" if [part[0] for part in tool] == ["rules"] else "tool"
-        causes = (("gate file", self.setting_changes), (which, tool))
-        texts = [f"the {what} changed: {_listed(changes)}" for what, changes in causes if changes]
-        defect = "all versions are the same, so this is a defect of pytest-npu-compat"
-        return "; ".join(texts) or defect
+        return None if self.unchanged else explanation(self.base, self.head)
 
     @property
     def off_npu(self) -> tuple[OperatorChange, ...]:
@@ -167,20 +159,6 @@ def _metrics(
 
 def _on_npu(operator: OperatorInfo | None) -> bool:
     return operator is not None and operator.placement == "npu"
-
-
-def _listed(changes: Sequence[tuple[str, str, str]]) -> str:
-    return ", ".join(f"{what} {before} -> {after}" for what, before, after in changes)
-
-
-def _settings(report: Report) -> dict[str, str]:
-    model, target = report.model, report.target
-    return {
-        "target": target.label,
-        **{name: str(value) for name, value in target.options.items()},
-        **{f"shape of {name}": "x".join(map(str, s)) for name, s in model.inputs.items()},
-        **({"quantization": "assumed"} if model.quantization == ASSUMED_INT8 else {}),
-    }
 
 
 def _shaping(operator: OperatorInfo) -> dict[str, str]:

@@ -62,6 +62,8 @@ class Metric:
         compute: Numerator and denominator of a ratio; a range, None if it cannot be estimated; else the
             value and None.
         of: What a ratio counts, e.g. ``operators``.
+        telling: Whether a change of it is for the better or the worse. Not so of a figure that is
+            published only to be compared with other reports.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Metric:
     explained_by: str
     compute: Callable[[Facts], tuple[int, int | None] | Range | None]
     of: str = ""
+    telling: bool = True
 
     @property
     def estimated(self) -> bool:
@@ -133,6 +136,7 @@ _TABLE = (
         "placement",
         lambda f: (len(f.partitions) + f.pass_through, len(f.partitions) + f.pass_through + 1),
         of="functions",
+        telling=False,
     ),
     Metric(
         "npu_operators",

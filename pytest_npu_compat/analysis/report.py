@@ -305,7 +305,7 @@ class Report:
             "partitions": tuple(_read(PartitionInfo, _with_cost(p)) for p in data["partitions"]),
             "qdq_pairs": tuple(_read(Conversion, c) for c in data["conversions"]["qdq_pairs"]),
             "estimate": EstimateInfo.from_dict(data["estimate"]) if "estimate" in data else None,
-            "platform": {k: _read(Assumption, v) for k, v in data.get("platform", {}).items()},
+            "platform": {k: _assumption(v) for k, v in data.get("platform", {}).items()},
             "schema_version": data["schema_version"],
         }
         return checked(cls, values)
@@ -316,6 +316,14 @@ def _metric(data: Mapping[str, Any]) -> MetricValue:
     if not 0 <= metric.value <= sys.float_info.max:  # JSON can also say NaN and Infinity
         raise ValueError("not a report: a metric has no finite value")
     return metric
+
+
+def _assumption(data: Mapping[str, Any]) -> Assumption:
+    constant = _read(Assumption, data)
+    for end in (constant.low, constant.nominal, constant.high):
+        if not 0 <= end <= sys.float_info.max:
+            raise ValueError("not a report: a constant of its estimates has no finite value")
+    return constant
 
 
 def _operator(data: Mapping[str, Any]) -> OperatorInfo:

@@ -16,7 +16,8 @@ from pytest_npu_compat.commands.requests import requests
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.render.estimates import describe_estimates
 from pytest_npu_compat.render.json import to_json, to_jsonl
-from pytest_npu_compat.render.terminal import report_row, table
+from pytest_npu_compat.render.table import table
+from pytest_npu_compat.render.terminal import report_row
 from pytest_npu_compat.render.text import describe
 from pytest_npu_compat.run import AnalysisRequest
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from pytest_npu_compat.analysis.comparison import compare
 from pytest_npu_compat.commands.errors import EXIT_OK, EXIT_RED, UsageError
 from pytest_npu_compat.commands.progress import progress
+from pytest_npu_compat.gate import finding
 from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.judging import judge
 from pytest_npu_compat.gate.loading import Gate, ModelChecks, load_gate
@@ -20,15 +21,13 @@ from pytest_npu_compat.gate.waiver import today
 from pytest_npu_compat.render import outcomes
 from pytest_npu_compat.render.outputs import finish
 from pytest_npu_compat.render.terminal import run_lines
+from pytest_npu_compat.render.words import counted
 from pytest_npu_compat.run.analyses import Analyses
 from pytest_npu_compat.run.cache import own_directory
 from pytest_npu_compat.run_options import OUTPUT_FILES, RunOptions
-from pytest_npu_compat.run_record import Record
+from pytest_npu_compat.run_record import Record, Scope
 
 __all__ = ["conclude", "find_gates", "output_files", "run"]
-
-GATE_FILES = ("npu-compat.yaml", "npu-compat.yml", "*.npu.yaml", "*.npu.yml")
-SKIPPED_DIRECTORIES = {"node_modules", "build", "dist", "venv", "__pycache__"}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,10 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
         for model in progress(gate.models, len(gate.models)):
             _judge(record, analyses, file, gate, model)
     if analyses.recalled:
-        share = f"{len(analyses.recalled)} of {len(analyses.reports)}"
-        print(f"{share} analyses from cache (--no-cache makes them again)")
-    whole = not arguments.gates and len(read) == len(files)
-    return conclude(record.close(whole=whole), options)
+        made = counted(len(analyses.reports), "analysis", "analyses")
+        print(f"{len(analyses.recalled)} of {made} from cache (--no-cache makes them again)")
+    scope = Scope(
+        whole=not arguments.gates and len(read) == len(files),
+        project=tuple(finding.find_gates(Path())),
+    )
+    return conclude(record.close(scope), options)
 
 
 def conclude(run: GateRun, options: RunOptions) -> int:
@@ -96,13 +98,7 @@ def find_gates(path: Path) -> Iterator[Path]:
         return
     if not path.is_dir():
         raise UsageError(f"there is no {path}")
-    for directory, directories, names in os.walk(path):
-        directories[:] = sorted(
-            d for d in directories if not d.startswith(".") and d not in SKIPPED_DIRECTORIES
-        )
-        for name in sorted(names):
-            if any(Path(name).match(pattern) for pattern in GATE_FILES):
-                yield Path(directory) / name
+    yield from finding.find_gates(path)
 
 
 def _read(files: Sequence[Path], record: Record) -> Iterator[tuple[Path, Gate]]:

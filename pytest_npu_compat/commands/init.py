@@ -12,14 +12,15 @@ from importlib import resources
 from pathlib import Path
 
 from pytest_npu_compat.analysis.report import Report
-from pytest_npu_compat.commands.check import SKIPPED_DIRECTORIES
 from pytest_npu_compat.commands.errors import EXIT_OK, UsageError
 from pytest_npu_compat.commands.progress import progress
 from pytest_npu_compat.commands.requests import target_of
+from pytest_npu_compat.gate.finding import SKIPPED_DIRECTORIES
 from pytest_npu_compat.gate.presets import preset_text
 from pytest_npu_compat.gate.starting import LeftOut, gate_text
 from pytest_npu_compat.gate.yaml_tree import CONTROL
 from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.words import counted
 from pytest_npu_compat.run import AnalysisRequest, analyze
 
 __all__ = ["find_models", "init", "run"]
@@ -82,7 +83,7 @@ def init(directory: Path, target: str) -> int:
             schema.write_text(_schema(), encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
-    print(f"{gate} written: {len(analyzed)} models")
+    print(f"{gate} written: {counted(len(analyzed), 'model')}")
     for model in left_out:
         print(f"  left out: {_line(model)}")
     print("run `pytest`; then keep the state with a baseline, see the comments in the file")

@@ -15,7 +15,7 @@ from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.loading import load_gate
 from pytest_npu_compat.gate.outcome import GateRun, Note, in_note_order, merge, not_collected
 from pytest_npu_compat.run_options import RunOptions
-from pytest_npu_compat.run_record import Record
+from pytest_npu_compat.run_record import Record, Scope
 
 __all__ = ["read_run", "run"]
 
@@ -108,7 +108,7 @@ def _with_gates(run: GateRun, places: Sequence[Path], options: RunOptions) -> Ga
         *(n for shown, file in files.items() for n in _unjudged(shown, file, judged)),
     ]:
         record.add_note(note)
-    return record.close(whole=True)
+    return record.close(Scope(whole=True, project=tuple(files.values())))
 
 
 def _unjudged(shown: str, file: Path, judged: set[str]) -> Iterator[Note]:

@@ -61,7 +61,8 @@ def compatibility_report(
         The report in Markdown, and whether every model could be analyzed.
     """
     reports = [analyze(request) for request in progress(asked, len(asked))]
-    findings = find(reports, _excerpts(asked, reports))
+    estimate = any(request.estimate for request in asked)
+    findings = find(reports, _excerpts(asked, reports), estimate=estimate)
     return analysis_report(findings, language, date), all(r.analyzed for r in reports)
 
 

@@ -1,18 +1,22 @@
 """Baselines: reports of an accepted state, checked in beside the gate file.
 
 One line for each figure and each operator, in a fixed order, so that a change of the baseline reads as
-a change of the model. Texts that explain reasons are left out: they change with the tool.
+a change of the model. Texts that explain reasons are left out: they change with the tool. So are the
+constants of estimates that are at their defaults: a gate file that overrides another one is another line.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.gate.names import one_line
+from pytest_npu_compat.model.lfs import FETCH, is_pointer
 
 __all__ = [
     "BASELINE_VERSION",
@@ -75,8 +79,8 @@ def parse_baseline(data: bytes, name: str) -> dict[str, Report]:
     Raises:
         BaselineError: It is no baseline.
     """
-    if data.startswith(b"version https://git-lfs"):
-        raise BaselineError(f"{name} is a Git LFS pointer.", "Run `git lfs pull`.")
+    if is_pointer(data):
+        raise BaselineError(f"{name} is a Git LFS pointer.", FETCH)
     if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
         raise BaselineError(f"{name} has merge conflicts.")
     try:
@@ -130,12 +134,30 @@ def _entry(report: Report) -> str:
     metrics = [f"    {_json(name)}: {_json(value)}" for name, value in data["metrics"].items()]
     lines = [
         *heads,
+        *([f'  "platform": {_json(_overridden(report))}'] if report.platform else []),
         '  "metrics": {\n' + ",\n".join(metrics) + "\n  }",
         '  "operators": [\n' + ",\n".join(f"    {_json(o)}" for o in operators) + "\n  ]",
     ]
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
+def _overridden(report: Report) -> dict[str, dict[str, Any]]:
+    """The constants of the estimates that are not at their defaults; their texts change with the tool."""
+    defaults = _defaults()
+    constants = {name: dataclasses.asdict(value) for name, value in report.platform.items()}
+    return {
+        name: _without(constant, _TEXTS)
+        for name, constant in constants.items()
+        if _without(constant, _TEXTS) != _without(defaults.get(name, {}), _TEXTS)
+    }
+
+
+def _defaults() -> dict[str, dict[str, Any]]:
+    constants = Platform().assumptions()
+    return {name: dataclasses.asdict(constant) for name, constant in constants.items()}
+
+
+_TEXTS = ("meaning", "source")
 _HEADS = ("schema_version", "tool", "model", "target")
 
 
@@ -152,6 +174,11 @@ def _completed(entry: Mapping[str, Any]) -> dict[str, Any]:
         }
         for operator in entry["operators"]
     ]
+    platform = {}
+    if "platform" in entry:
+        texts = dict.fromkeys(_TEXTS, "")
+        given = {name: {**texts, **constant} for name, constant in entry["platform"].items()}
+        platform = {**_defaults(), **given}
     return {
         "status": "analyzed",
         "error": None,
@@ -159,6 +186,7 @@ def _completed(entry: Mapping[str, Any]) -> dict[str, Any]:
         "conversions": {"qdq_pairs": []},
         **entry,
         "operators": operators,
+        "platform": platform,
     }
 
 

@@ -22,6 +22,8 @@ def notes(
     strict: bool = False,
     strict_waivers: bool = False,
     updating: bool = False,
+    filtered: bool = False,
+    missed: Collection[str] = (),
 ) -> Iterator[Note]:
     """What a run shows of a gate file besides its checks.
 
@@ -32,9 +34,17 @@ def notes(
         strict: Whether everything that a green run could hide is an error.
         strict_waivers: Whether an unused waiver is one.
         updating: Whether the baseline is being written.
+        filtered: Whether checks were left out on purpose: of waivers, nothing is said then.
+        missed: Checks of which it is said already that nobody judged them.
     """
     level: Level = "error" if strict else "note"
-    for line, text in _unused_waivers(gate, outcomes):
+    absent = [] if filtered else _absent(gate, outcomes, missed)
+    if absent:
+        more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+        text = f"{shown}: nobody judged {', '.join(absent[:3])}{more}: does a conftest.py remove checks?"
+        yield Note("not-judged", level, text, shown)
+    complete = not (filtered or absent or missed)
+    for line, text in _unused_waivers(gate, outcomes) if complete else ():
         yield Note(
             "unused-waiver",
             "error" if strict or strict_waivers else "note",
@@ -80,8 +90,14 @@ def _id(model: ModelChecks, metric: str) -> str:
     return f"{model.id}::{metric}"
 
 
+def _absent(gate: Gate, outcomes: Mapping[str, Outcome], missed: Collection[str]) -> list[str]:
+    """Checks without an outcome, although the run left none out."""
+    ids = [_id(model, c.threshold.metric) for model in gate.models for c in model.checks]
+    return [id_ for id_ in ids if id_ not in outcomes and id_ not in missed]
+
+
 def _unused_waivers(gate: Gate, outcomes: Mapping[str, Outcome]) -> Iterator[tuple[int, str]]:
-    """Waivers all of whose checks were judged and passed: a run of a part says nothing of them."""
+    """Waivers all of whose checks were judged and passed, or are switched off."""
     covered: dict[int, list[Outcome | None]] = {}
     texts: dict[int, str] = {}
     for model in gate.models:
@@ -92,7 +108,7 @@ def _unused_waivers(gate: Gate, outcomes: Mapping[str, Outcome]) -> Iterator[tup
                 covered.setdefault(waiver.line, []).append(outcome)
                 texts[waiver.line] = f"{waiver.check}, until {waiver.until}: {waiver.reason}"
     for line, found in covered.items():
-        if all(outcome is not None and outcome.status == "passed" for outcome in found):
+        if all(one is not None and one.status in ("passed", "off") for one in found):
             yield line, texts[line]
 
 
@@ -108,6 +124,13 @@ def _compared(
         text = f"{model.id} is not in {name}, nothing was compared: {_update('adds')}"
         yield Note("not-in-baseline", level, text, shown, model.line)
         return
+    lacking = [o.metric for o in judged if _lacks_base(model, o)]
+    if lacking:
+        text = (
+            f"{name} has no {', '.join(lacking)} of {model.id}, nothing was compared: "
+            f"{_update('adds')}"
+        )
+        yield Note("not-in-baseline", level, text, shown, model.line)
     causes = dict.fromkeys(o.cause for o in judged if o.cause)
     for cause in causes:
         text = f"{model.id} has other figures than in {name}, though its file is the same: {cause}"
@@ -117,6 +140,15 @@ def _compared(
     if better and all_judged and not any(o.red for o in judged):
         text = f"{model.id} is better than its baseline ({', '.join(better)}): {_update('keeps')}"
         yield Note("better-than-baseline", "note", text, shown, model.line)
+
+
+def _lacks_base(model: ModelChecks, outcome: Outcome) -> bool:
+    """Whether a largest drop or rise is demanded, and there is no figure to compare with."""
+    drift = any(
+        check.threshold.metric == outcome.metric and check.threshold.drift is not None
+        for check in model.checks
+    )
+    return drift and outcome.value is not None and not outcome.baseline
 
 
 def _figure(outcome: Outcome) -> str:

@@ -10,7 +10,12 @@ from pytest_npu_compat.gate.profile_file import load_profile
 from pytest_npu_compat.gate.schema import GateFile, TargetEntry
 from pytest_npu_compat.gate.yaml_tree import YamlTree
 from pytest_npu_compat.run.request import AnalysisRequest
-from pytest_npu_compat.target.registry import TargetError, target_names, variants_of
+from pytest_npu_compat.target.registry import (
+    TargetError,
+    is_backend,
+    target_names,
+    variants_of,
+)
 
 __all__ = ["is_profile", "read_targets", "target_request"]
 
@@ -126,7 +131,10 @@ def _known_target(
             if at_key:
                 hint = f"{hint[:-1]}; a name of your own needs a `backend:` or a `profile:`."
             raise tree.error(where_name, str(error), hint, key=at_key) from error
-        if variant is None or variant in variants_of(name):
-            raise tree.error((*where, "sram_size"), str(error)) from error
-        raise tree.error((*where, "variant"), str(error), hint) from error
+        if variant is not None and variant not in variants_of(name):
+            raise tree.error(
+                (*where, "variant"), str(error), "" if is_backend(name) else hint
+            ) from error
+        wrong = next((option for option, _ in options), "sram_size")
+        raise tree.error((*where, wrong), str(error), key=is_backend(name)) from error
     return request

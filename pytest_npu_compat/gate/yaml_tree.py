@@ -19,6 +19,7 @@ from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
 from pytest_npu_compat.gate.errors import GateError, Position
+from pytest_npu_compat.model.lfs import FETCH, is_pointer
 
 __all__ = ["CONTROL", "YamlTree", "parse"]
 
@@ -82,6 +83,8 @@ def parse(path: Path, data: bytes) -> YamlTree:
             Position(1, 1),
         )
     data = data.removeprefix(codecs.BOM_UTF8)
+    if is_pointer(data):
+        raise GateError(path, "This is a Git LFS pointer.", Position(1, 1), hint=FETCH)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -61,8 +61,8 @@ def _refuse_quantized(graph: Graph) -> None:
             f"The model is quantized already, wholly or in part: {len(found)} of its "
             f"{len(graph.nodes)} nodes are of quantized kinds, the first is {first.name!r} "
             f"({first.kind}).",
-            "Remove `quantization: assume-int8` to judge the model as it is, or name the float "
-            "model it was made from.",
+            "Remove `quantization: assume-int8` (`--assume-int8` on the command line) to judge the "
+            "model as it is, or name the float model it was made from.",
         )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +15,9 @@ from onnx import helper, numpy_helper
 
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.model.graph import Constant, Graph, Node, TensorType
+from pytest_npu_compat.model.lfs import FETCH, is_pointer
 from pytest_npu_compat.model.onnx_operators import plain_attributes
+from pytest_npu_compat.model.onnx_pins import check_pins, pin_inputs
 from pytest_npu_compat.model.onnx_types import QUANTIZATION_KINDS, dtype_name, infer_types, one_line
 
 __all__ = ["ModelFile", "read"]
@@ -31,8 +32,6 @@ MAX_FILE_BYTES = 2**31 - 1
 """Protobuf's own limit; a larger file cannot be a valid ONNX model without external data."""
 
 MAX_NODES = 200_000
-
-LFS_PREFIX = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,20 @@ def read(path: Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) 
 
     Raises:
         ModelError: The file is missing, a Git LFS pointer, not an ONNX model, refers to files
-            outside its directory, or has inputs whose dimensions are not known.
+            outside its directory, has inputs whose dimensions are not known, or cannot be computed
+            with the shapes that replace them.
     """
     data = _read_bytes(path)
+    model = _load(data, path)
+    shapes = input_shapes or {}
+    pin_inputs(model.graph, shapes)
+    graph, light = _to_graph(model, path)
+    if shapes:
+        check_pins(shapes, light, lambda: _to_graph(_load(data, path), path)[1])
+    return ModelFile(graph, hashlib.sha256(data).hexdigest())
+
+
+def _load(data: bytes, path: Path) -> onnx.ModelProto:
     model = _parse(data, path)
     if not model.graph.node:
         raise ModelError(
@@ -68,11 +78,7 @@ def read(path: Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) 
             "Check the export: an empty graph can neither pass nor fail.",
         )
     _check_external_data(model, path)
-    if model.functions:
-        model = _inline_functions(model, path)
-    _pin_inputs(model.graph, input_shapes or {})
-    graph = _to_graph(model, path)
-    return ModelFile(graph, hashlib.sha256(data).hexdigest())
+    return _inline_functions(model, path) if model.functions else model
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -95,11 +101,11 @@ def _read_bytes(path: Path) -> bytes:
         raise ModelError(
             "file-not-found", f"{path} cannot be read: {error.strerror}.", "Check its permissions."
         ) from error
-    if data.startswith(LFS_PREFIX):
+    if is_pointer(data):
         raise ModelError(
             "lfs-pointer",
             f"{path.name} is a Git LFS pointer, not the model itself.",
-            "Run `git lfs pull` (in GitHub Actions: `actions/checkout` with `lfs: true`).",
+            FETCH,
         )
     return data
 
@@ -172,68 +178,6 @@ def _inline_functions(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
         ) from error
 
 
-def _pin_inputs(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    initializers = {tensor.name for tensor in graph.initializer}
-    inputs = {info.name: info for info in graph.input if info.name not in initializers}
-    for name, shape in shapes.items():
-        if name not in inputs:
-            raise ModelError(
-                "dynamic-shape",
-                f"The model has no input {name!r}; its inputs are {', '.join(sorted(inputs))}.",
-                "Correct the name under `inputs:`.",
-            )
-        tensor = inputs[name].type.tensor_type
-        known = [_known(dim) for dim in tensor.shape.dim]
-        fits = len(known) == len(shape) and all(
-            old in (None, new) for old, new in zip(known, shape, strict=True)
-        )
-        if tensor.HasField("shape") and not fits:
-            raise ModelError(
-                "dynamic-shape",
-                f"Input {name!r} has shape {_show_dims(tensor.shape.dim)}, "
-                f"which {list(shape)} does not fit.",
-                "Only dimensions that the model leaves open can be pinned under `inputs:`.",
-            )
-        del tensor.shape.dim[:]
-        for dim in shape:
-            tensor.shape.dim.add().dim_value = dim
-    if shapes:
-        # Shapes that were inferred before with the open dimensions would contradict the new ones.
-        del graph.value_info[:]
-        for output in graph.output:
-            for dim in output.type.tensor_type.shape.dim:
-                if not dim.HasField("dim_value"):
-                    dim.Clear()
-    for name, info in inputs.items():
-        dims = info.type.tensor_type.shape.dim
-        has_shape = info.type.tensor_type.HasField("shape")
-        if not has_shape or not all(_known(dim) for dim in dims):
-            raise ModelError(
-                "dynamic-shape",
-                f"Input {name!r} has shape {_show_dims(dims)}; the NPU needs every dimension.",
-                f"Pin it in the gate file, `inputs: {{{name}: {_suggest_dims(dims)}}}` with numbers "
-                "for the names, or export with a fixed shape.",
-            )
-
-
-def _known(dim: Any) -> int | None:
-    """A dimension's size; exporters also write 0 or a negative number for an open one."""
-    return dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
-
-
-def _show_dims(dims: Iterable[Any]) -> str:
-    shown = [str(_known(dim) or dim.dim_param or "?") for dim in dims]
-    return "[" + ", ".join(shown) + "]"
-
-
-def _suggest_dims(dims: Sequence[Any]) -> str:
-    """Dimensions to fill in: the first open one is the batch, and the NPU's batch is 1."""
-    names = _show_dims(dims).strip("[]").split(", ")
-    if names and not names[0].isdigit():
-        names[0] = "1"
-    return "[" + ", ".join(names) + "]"
-
-
 def _needed_values(graph: onnx.GraphProto) -> set[str]:
     """Names of constants whose elements a rule may need whatever their size: Q/DQ parameters."""
     needed: set[str] = set()
@@ -245,7 +189,8 @@ def _needed_values(graph: onnx.GraphProto) -> set[str]:
     return needed
 
 
-def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
+def _to_graph(model: onnx.ModelProto, path: Path) -> tuple[Graph, onnx.ModelProto]:
+    """The graph, and the model without weights that its types were inferred of."""
     graph = model.graph
     needed = _needed_values(graph)
     constants = {t.name: _constant(t, path, needed=t.name in needed) for t in graph.initializer}
@@ -257,9 +202,9 @@ def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
     nodes = _unique_names([_node(n) for n in graph.node if not _is_constant(n)])
     inputs = tuple(info.name for info in graph.input if info.name not in constants)
     _check_structure(nodes, set(inputs) | set(constants), graph, path)
-    types, folded = infer_types(model, nodes, constants)
+    types, folded, light = infer_types(model, nodes, constants)
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
-    return Graph(
+    result = Graph(
         inputs=inputs,
         outputs=tuple(info.name for info in graph.output),
         nodes=nodes,
@@ -267,6 +212,7 @@ def _to_graph(model: onnx.ModelProto, path: Path) -> Graph:
         constants={**constants, **folded},
         opset=opset,
     )
+    return result, light
 
 
 def _node(node: onnx.NodeProto) -> Node:

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pytest_npu_compat.model.graph import TensorType
-
-if TYPE_CHECKING:
-    import tvm
 
 __all__ = ["Call", "Form", "Leaf", "Operator", "Program", "Ref"]
 
@@ -114,7 +111,7 @@ class Program:
     calls: tuple[Call, ...]
     outputs: tuple[Ref, ...]
     operators: tuple[Operator, ...]
-    module: tvm.IRModule | None = field(default=None, compare=False)
+    module: Any = field(default=None, compare=False)
 
     def type_of(self, ref: Ref) -> TensorType:
         """Type of what a call reads."""

@@ -8,7 +8,10 @@ from pytest_npu_compat.analysis.comparison import Comparison, OperatorChange
 from pytest_npu_compat.render.names import clean
 from pytest_npu_compat.render.wrapping import wrapped
 
-__all__ = ["section", "since_baseline", "why_left"]
+__all__ = ["LEFT", "section", "since_baseline", "why_left"]
+
+LEFT = "left the NPU since the baseline:"
+"""Title of the list in a failure's text."""
 
 MAX_NAMES = 6
 MAX_GROUPS = 8
@@ -17,14 +20,14 @@ MAX_GROUPS = 8
 def since_baseline(comparison: Comparison) -> list[str]:
     """Operators that left the NPU, and new ones that are not on it; nothing if there are none."""
     return [
-        *section("left the NPU since the baseline:", comparison.left),
+        *section(LEFT, comparison.left),
         *section("new since the baseline, and not on the NPU:", comparison.off_npu, brief=True),
     ]
 
 
 def why_left(change: OperatorChange) -> str:
-    """One line: ``conv_12 left the NPU: kernel 3x3 -> 4x4``."""
-    return f"{_name(change)} left the NPU: {_why(change)}"
+    """One line: ``conv_12: kernel 3x3 -> 4x4``."""
+    return f"{_name(change)}: {_why(change)}"
 
 
 def section(title: str, changes: Sequence[OperatorChange], *, brief: bool = False) -> Iterator[str]:

@@ -10,7 +10,9 @@ from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import MetricValue, Report
 from pytest_npu_compat.gate.platform import format_assumption
 from pytest_npu_compat.gate.units import format_value
+from pytest_npu_compat.render.cells import cut_end, padded, width
 from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.words import counted, plural
 
 __all__ = ["describe_estimates"]
 
@@ -59,10 +61,12 @@ def _operators(report: Report) -> list[str]:
             )
         )
     calls = [p.estimate for p in report.partitions if p.estimate is not None]
-    lines = [f"the most expensive of {len(known)} operators:", *_columns(rows)]
+    lines = [f"the most expensive of {counted(len(known), 'operator')}:", *_columns(rows)]
     if calls:
         together = sum((cost.latency_us for cost in calls), Range.exactly(0))
-        lines.append(f"  {len(calls)} calls of partitions with their copies: {_time(together)} us")
+        made = f"{counted(len(calls), 'call')} of {plural(len(calls), 'a partition', 'partitions')}"
+        copies = f"with {plural(len(calls), 'its', 'their')} copies"
+        lines.append(f"  {made} {copies}: {_time(together)} us")
     return lines
 
 
@@ -97,11 +101,11 @@ def _digits(value: float) -> str:
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows in columns, the first of which gives way."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))]
     spare = WIDTH - sum(widths[1:]) - 2 * len(widths)
     widths[0] = max(min(widths[0], spare), NAME_WIDTH)
     cells = [
-        [clean(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        [padded(cut_end(cell, cells), cells) for cell, cells in zip(row, widths, strict=True)]
         for row in rows
     ]
     return ["  " + "  ".join(row).rstrip() for row in cells]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
+from pytest_npu_compat.render.changes import LEFT
 from pytest_npu_compat.render.markdown import SUMMARY_LIMIT, to_markdown, verdict_line
 from pytest_npu_compat.render.names import clean, clean_lines
 
@@ -20,7 +21,8 @@ MAX_TEXT = 1500
 def annotation_lines(run: GateRun) -> str:
     """Workflow commands that mark gate files, one a line: new regressions first, then what else is red.
 
-    At most ten, warnings included; if there are more, a notice points to the summary.
+    At most ten, warnings included; if there are more, a notice says where the others are. The summary
+    of a large run is cut, so it alone would not do.
     """
     red = sorted((o for o in run.outcomes if o.red), key=lambda o: not o.regressions)
     commands = [_check("error", outcome) for outcome in red]
@@ -30,7 +32,10 @@ def annotation_lines(run: GateRun) -> str:
     commands += [_check("warning", o) for o in run.outcomes if o.status == "warned"]
     shown = commands[:MAX_ANNOTATIONS]
     if len(commands) > len(shown):
-        more = f"{len(commands) - len(shown)} more stand in the summary of this job."
+        more = (
+            f"{len(commands) - len(shown)} more: see the summary of this job. Where it is cut, the JSON, "
+            "JUnit and HTML files of the run have all."
+        )
         shown.append(_command("notice", f"{verdict_line(run)}. {more}", "npu-compat"))
     return "".join(f"{command}\n" for command in shown)
 
@@ -107,11 +112,13 @@ def _append(path: Path, text: str) -> None:
 
 
 def _check(level: str, outcome: Outcome) -> str:
-    left = [f"left the NPU: {clean(entry, 300)}" for entry in outcome.regressions[:MAX_ANNOTATIONS]]
     text = outcome.text if outcome.text.startswith(outcome.message) else outcome.message
+    # The text of a failure begins with the list, unless something else wrote it.
+    left = () if LEFT in text else outcome.regressions[:MAX_ANNOTATIONS]
+    told = [f"left the NPU: {clean(entry, 300)}" for entry in left]
     first, _, rest = clean_lines(text, MAX_TEXT).partition("\n")
     title = f"{outcome.model}[{outcome.target}] {outcome.metric}"
-    message = "\n".join([first, *left, rest]).strip()
+    message = "\n".join([first, *told, rest]).strip()
     return _command(level, message or outcome.status, title, outcome.gate_file, outcome.line)
 
 

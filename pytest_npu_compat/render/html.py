@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pytest_npu_compat import __version__
 from pytest_npu_compat.gate.outcome import GateRun
@@ -25,6 +25,7 @@ from pytest_npu_compat.render.html_data import MAX_NAME, bytes_text, model_data,
 from pytest_npu_compat.render.html_figures import PLACEMENTS, placement_of
 from pytest_npu_compat.render.html_view import STATUSES, page_view
 from pytest_npu_compat.render.names import clean
+from pytest_npu_compat.render.notes import place_before
 
 __all__ = ["to_html"]
 
@@ -61,6 +62,7 @@ def to_html(run: GateRun) -> str:
     page = _environment().get_template("page.html.j2")
     return page.render(
         view=view,
+        repeats=view.repeats,
         notes=sorted(run.notes, key=lambda note: note.level != "error"),
         data=[model_data(model) for model in view.models],
         all_rows=sum(len(m.report.operators) for m in view.models) <= MAX_ROWS,
@@ -90,6 +92,8 @@ def _environment() -> jinja2.Environment:
         "bytes": bytes_text,
         "grouped": lambda number: f"{number:,}",
         "placement": placement_of,
+        "place": place_before,
+        "unbroken": _unbroken,
     }
     return environment
 
@@ -99,6 +103,15 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return clean(value, MAX_TEXT)
+
+
+def _unbroken(text: str) -> Markup:
+    """A text in which ``≥ 96%`` stays on one line; copied and searched it is the same."""
+    escaped = str(escape(_harmless(text)))
+    whole = re.sub(
+        r"(?:[≥≤]|exactly) [\w.%+-]{1,20}", r'<span class="unbroken">\g<0></span>', escaped
+    )
+    return Markup(whole)  # noqa: S704 # escaped above
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_npu_compat.analysis.comparison import Comparison, MetricChange
+from pytest_npu_compat.analysis.comparison import Comparison
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
 from pytest_npu_compat.gate.outcome import Outcome
@@ -103,18 +103,12 @@ def metrics_of(
             _text(value, metric.of),
             checks.get(name),
             _text(change.before, metric.of) if change else "",
-            _direction(change) if change else "",
+            change.verdict if change else "",
         )
 
 
 def _text(value: MetricValue | None, of: str) -> str:
     return "no value" if value is None else format_value(value, of=of)
-
-
-def _direction(change: MetricChange) -> str:
-    if change.before is None:
-        return "new"
-    return "worse" if change.worse else "better"
 
 
 def kinds_of(operators: Sequence[OperatorInfo]) -> Iterator[KindRow]:

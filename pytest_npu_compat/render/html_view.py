@@ -22,6 +22,7 @@ from pytest_npu_compat.render.html_figures import (
     shares_of,
 )
 from pytest_npu_compat.render.text import group_by_reason
+from pytest_npu_compat.render.words import counted, plural
 
 __all__ = ["STATUSES", "ModelView", "PageView", "page_view", "verdict"]
 
@@ -77,6 +78,18 @@ class ModelView:
         return enumerate(self.report.operators, 1)
 
     @property
+    def inner(self) -> int:
+        """Partitions that run only parts of operators, which count as elsewhere."""
+        whole = {operator.partition for operator in self.report.operators}
+        return sum(partition.id not in whole for partition in self.report.partitions)
+
+    @property
+    def green(self) -> bool:
+        """Whether its checks, of which there is one at least, all pass or are off."""
+        statuses = {outcome.status for outcome in self.outcomes}
+        return "passed" in statuses and statuses <= {"passed", "off"}
+
+    @property
     def hazards(self) -> Sequence[tuple[HazardInfo, list[OperatorInfo]]]:
         """Operators with hazards by rule."""
         groups: dict[str, tuple[HazardInfo, list[OperatorInfo]]] = {}
@@ -120,6 +133,18 @@ class PageView:
     def sections(self) -> Mapping[str, str]:
         """Key of a report -> id of its section."""
         return {model.key: model.id for model in self.models}
+
+    @property
+    def repeats(self) -> Mapping[str, str]:
+        """Id of a check -> metric of an earlier check of its model whose text explains the same."""
+        told: dict[tuple[str, str], str] = {}
+        found = {}
+        for outcome in self.outcomes:
+            explained = outcome.text.partition("\n")[2]
+            first = told.setdefault((outcome.key, explained), outcome.metric)
+            if explained and first != outcome.metric:
+                found[outcome.id] = first
+        return found
 
     @property
     def baselines(self) -> bool:
@@ -168,11 +193,11 @@ def verdict(run: GateRun) -> str:
     if red:
         models = len({o.key for o in red})
         parts.append(
-            f"{len(red)} of {_number(len(run.outcomes), 'check')} "
-            f"{'fails' if len(red) == 1 else 'fail'}, in {_number(models, 'model')}"
+            f"{len(red)} of {counted(len(run.outcomes), 'check')} "
+            f"{plural(len(red), 'fails', 'fail')}, in {counted(models, 'model')}"
         )
     if errors:
-        parts.append(_number(errors, "error") + " outside the checks")
+        parts.append(counted(errors, "error") + " outside the checks")
     if parts:
         return "; ".join(parts)
     excused = [
@@ -183,11 +208,8 @@ def verdict(run: GateRun) -> str:
         return "The check holds" if passed == 1 else f"All {passed} checks hold"
     found = Counter(o.status for o in run.outcomes)
     rest = ", ".join(f"{found[word]} {word}" for word in STATUSES if word in excused)
-    return f"{passed} of {_number(len(run.outcomes), 'check')} hold; {rest}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    holding = plural(passed, "holds", "hold")
+    return f"{passed} of {counted(len(run.outcomes), 'check')} {holding}; {rest}"
 
 
 def _model(

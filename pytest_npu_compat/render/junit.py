@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
 from pytest_npu_compat.render.names import clean, clean_lines, headline
+from pytest_npu_compat.render.notes import placed
 
 if TYPE_CHECKING:
     from junit_xml import TestCase, TestSuite
@@ -121,21 +122,11 @@ def _notes_suite(run: GateRun) -> TestSuite:
     cases = []
     for note in errors:
         case = TestCase(_text(note.kind), classname=NOTES_SUITE)
-        place = f"{_place(note)}: " if note.gate_file else ""
         said = note.message or note.kind or note.level
-        case.add_failure_info(headline(said, MAX_TEXT), f"{place}{clean_lines(said)}")
+        case.add_failure_info(headline(said, MAX_TEXT), clean_lines(placed(note)))
         cases.append(case)
-    told = "\n".join(_placed(note) for note in run.notes if note.level != "error")
+    told = "\n".join(_text(placed(note)) for note in run.notes if note.level != "error")
     return TestSuite(NOTES_SUITE, cases, stdout=told or None)
-
-
-def _placed(note: Note) -> str:
-    said = _text(note.message or note.kind) or note.level
-    return f"{_place(note)}: {said}" if note.gate_file else said
-
-
-def _place(note: Note) -> str:
-    return _text(f"{note.gate_file}:{note.line}" if note.line else note.gate_file)
 
 
 def _text(text: str) -> str:

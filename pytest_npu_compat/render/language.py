@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,8 +17,10 @@ from pytest_npu_compat.gate.units import format_value
 from pytest_npu_compat.render.findings.values import (
     Bytes,
     Estimate,
+    Listed,
     Message,
     Names,
+    Phrase,
     Prose,
     Share,
     Statement,
@@ -32,7 +35,20 @@ LANGUAGES = ("en", "ko")
 
 TEXTS = Path(__file__).parent / "templates"
 
+Item = TypeVar("Item")
+
 MAX_NAMES = 6
+MAX_DECIMALS = 6
+
+
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::(num|word))?\}")
+
+_VALUES: Mapping[str | None, str] = {
+    None: ".+?",
+    "num": r"-?[\d.]+(?:e[+-]?\d+)?",
+    "word": r"\S+",
+}
+"""What a placeholder stands for. A short pattern says so, or it would match any sentence."""
 
 
 @functools.cache
@@ -54,12 +70,17 @@ def _translations() -> Mapping[str, str]:
 def _with_placeholders() -> tuple[tuple[re.Pattern[str], str], ...]:
     """The sentences of rules that carry a value, as patterns, the most specific first."""
     found = [english for english in _translations() if "{" in english]
-    found.sort(key=lambda english: -len(re.sub(r"\{\w+\}", "", english)))
+    found.sort(key=lambda english: -len(_PLACEHOLDER.sub("", english)))
     return tuple((_pattern(english), _translations()[english]) for english in found)
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english)), re.DOTALL)
+    """Matches a sentence with values in its placeholders."""
+    parts, end = [], 0
+    for found in _PLACEHOLDER.finditer(english):
+        parts += [re.escape(english[end : found.start()]), f"(?P<{found[1]}>{_VALUES[found[2]]})"]
+        end = found.end()
+    return re.compile("".join([*parts, re.escape(english[end:])]), re.DOTALL)
 
 
 def translate(text: str) -> str:
@@ -106,20 +127,29 @@ class Language:
         if isinstance(value, Markdown):
             return value
         if isinstance(value, Names):
-            return self._names(value)
+            return self._first(value.names, self.show)
+        if isinstance(value, Listed):
+            return self._first(value.statements, self.tell)
         if isinstance(value, Message):
             return self.say(value.id)
         if isinstance(value, Verbatim):
             return code(value.text) if value.text else self.show(None)
+        if isinstance(value, Phrase):
+            return code(self._own(value.text))
         if isinstance(value, Prose):
-            return prose(translate(value.text) if self.code == "ko" else value.text)
+            return prose(self._own(value.text))
         return Markdown(_figure(value))
 
-    def _names(self, value: Names) -> Markdown:
-        if not value.names:
+    def _own(self, text: str) -> str:
+        """What a rule says, in this language."""
+        return translate(text) if self.code == "ko" else text
+
+    def _first(self, items: Sequence[Item], show: Callable[[Item], Markdown]) -> Markdown:
+        """The first of several items, and how many more there are."""
+        if not items:
             return self.show(None)
-        shown = Markdown(", ".join(self.show(name) for name in value.names[:MAX_NAMES]))
-        more = len(value.names) - MAX_NAMES
+        shown = Markdown(", ".join(map(show, items[:MAX_NAMES])))
+        more = len(items) - MAX_NAMES
         return self.say("names.more", names=shown, count=more) if more > 0 else shown
 
 
@@ -170,5 +200,14 @@ def _estimate(value: Estimate) -> str:
 def _with_unit(value: float, unit: str) -> str:
     if unit == "bytes":
         return format_value(MetricValue(round(value), "bytes"))
-    decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 4
-    return f"{value:,.{decimals}f} {'×' if unit == 'x' else unit}"
+    if unit == "ms" and 0 < value < 0.1:
+        return f"{_three_digits(value * 1000)} µs"
+    return f"{_three_digits(value)} {'×' if unit == 'x' else unit}"
+
+
+def _three_digits(value: float) -> str:
+    """With three significant digits, or all of a whole number's."""
+    if not value:
+        return "0"
+    decimals = max(2 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:,.{decimals}f}" if decimals <= MAX_DECIMALS else f"{value:.3g}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome
-from pytest_npu_compat.render.names import clean, clean_lines, headline
+from pytest_npu_compat.render.cutting import Entry, Section, cut, size
+from pytest_npu_compat.render.names import clean, clean_lines
+from pytest_npu_compat.render.notes import place_before
 from pytest_npu_compat.render.terminal import report_row
+from pytest_npu_compat.render.words import counted, plural
 
 __all__ = ["COMMENT_LIMIT", "SUMMARY_LIMIT", "to_comment", "to_markdown", "verdict_line"]
 
@@ -25,26 +27,9 @@ COMMENT_LIMIT = 65_536
 
 MAX_NAME = 200
 RESERVED = 600
-"""Bytes kept free for the line that says what was left out, and for what is added to a comment."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page that can be cut between its entries.
-
-    Attributes:
-        of: What the entries are, as told if some are left out.
-        before: Markdown in front of the first entry.
-        entries: Markdown of each, the most important first.
-    """
-
-    of: str
-    before: str
-    entries: Sequence[str]
-
-    def text(self, count: int) -> str:
-        """The section with its first entries; nothing if there are none."""
-        return self.before + "".join(self.entries[:count]) + "\n" if count else ""
+"""Bytes kept free of a comment for what whoever posts it adds."""
+FOOT = 700
+"""Bytes kept free for the line that says what was left out."""
 
 
 def to_comment(run: GateRun) -> str:
@@ -58,7 +43,7 @@ def to_markdown(run: GateRun, limit: int = SUMMARY_LIMIT) -> str:
     Args:
         run: The run.
         limit: Bytes of UTF-8 that the page must not exceed, at least 2,000. What does not fit is left
-            out entry by entry, and the last line tells what.
+            out entry by entry, long texts line by line, and the last line tells what.
 
     Raises:
         ValueError: The limit is too low to say anything.
@@ -75,8 +60,14 @@ def to_markdown(run: GateRun, limit: int = SUMMARY_LIMIT) -> str:
         Section("waivers", "### Waived\n\n", _waived(run)),
         Section("notes", "### Notes\n\n", _notes(run.notes, "note")),
     ]
-    whole = head + "".join(s.text(len(s.entries)) for s in sections)
-    return whole if _size(whole) <= limit else _cut(head, sections, limit)
+    whole = head + "".join(section.whole for section in sections)
+    if size(whole) <= limit:
+        return whole
+    kept = cut(sections, limit - size(head) - FOOT)
+    return (
+        f"{head}{kept.text}**Cut to {limit} bytes.** Left out: {', '.join(kept.missing)}. "
+        "The JSON, JUnit and HTML files of the run have all.\n"
+    )
 
 
 def verdict_line(run: GateRun) -> str:
@@ -86,45 +77,22 @@ def verdict_line(run: GateRun) -> str:
         return "No check was judged"
     red = [o for o in run.outcomes if o.red]
     errors = sum(note.level == "error" for note in run.notes)
-    parts = [f"{_count(checks, 'check')} of {_count(models, 'model')} judged"]
+    parts = [f"{counted(checks, 'check')} of {counted(models, 'model')} judged"]
     if red:
         bad = len({o.key for o in red})
-        verb = "fails" if len(red) == 1 else "fail"
+        verb = plural(len(red), "fails", "fail")
         parts = [
-            f"{len(red)} of {_count(checks, 'check')} {verb} in {bad} of {_count(models, 'model')}"
+            f"{len(red)} of {counted(checks, 'check')} {verb} in {bad} of {counted(models, 'model')}"
         ]
     for status, word in (("waived", "waived"), ("warned", "warned"), ("off", "switched off")):
         count = sum(o.status == status for o in run.outcomes)
         parts += [f"{count} {word}"] if count else []
-    return ", ".join([*parts, *([_count(errors, "error")] if errors else [])])
+    return ", ".join([*parts, *([counted(errors, "error")] if errors else [])])
 
 
 def _head(run: GateRun) -> str:
     mark, word = ("✅", "passed") if run.passed else ("❌", "failed")
     return f"## {mark} NPU compatibility: {word}\n\n{verdict_line(run)}.\n\n"
-
-
-def _cut(head: str, sections: Sequence[Section], limit: int) -> str:
-    """As many entries as fit. No section takes more than half of what is left before it."""
-    spare = limit - _size(head) - RESERVED
-    page, missing = [head], []
-    for section in sections:
-        count, room = 0, spare // 2 - _size(section.before) - 1
-        for entry in section.entries:
-            room -= _size(entry)
-            if room < 0:
-                break
-            count += 1
-        text = section.text(count)
-        page.append(text)
-        spare -= _size(text)
-        if count < len(section.entries):
-            missing.append(f"{len(section.entries) - count} of {len(section.entries)} {section.of}")
-    page.append(
-        f"**Cut to {limit} bytes.** Left out: {', '.join(missing)}. "
-        "The JSON, JUnit and HTML files of the run have all.\n"
-    )
-    return "".join(page)
 
 
 _TABLE_HEAD = """\
@@ -133,13 +101,13 @@ _TABLE_HEAD = """\
 """
 
 
-def _rows(run: GateRun) -> list[str]:
+def _rows(run: GateRun) -> list[Entry]:
     """A row for each model and target, the red ones first."""
     groups = [list(group) for _, group in groupby(run.outcomes, key=lambda o: o.key)]
     return [_row(run, group) for group in sorted(groups, key=lambda g: not any(o.red for o in g))]
 
 
-def _row(run: GateRun, outcomes: Sequence[Outcome]) -> str:
+def _row(run: GateRun, outcomes: Sequence[Outcome]) -> Entry:
     first = outcomes[0]
     report, base = run.reports.get(first.key), run.baselines.get(first.key)
     cells = report_row(first.model, report) if report else {}
@@ -149,7 +117,7 @@ def _row(run: GateRun, outcomes: Sequence[Outcome]) -> str:
         ratio += f", was {before}" if before not in (ratio, "-") else ""
     figures = [ratio, *(cells.get(name, "-") for name in ("MAC", "parts", "Q/DQ"))]
     names = [_code(first.model), _code(first.target)]
-    return f"| {' | '.join([*names, *figures, _verdict(run, outcomes)])} |\n"
+    return Entry(f"| {' | '.join([*names, *figures, _verdict(run, outcomes)])} |\n")
 
 
 def _verdict(run: GateRun, outcomes: Sequence[Outcome]) -> str:
@@ -164,58 +132,61 @@ def _verdict(run: GateRun, outcomes: Sequence[Outcome]) -> str:
     return f"✅ waived: {', '.join(waived)}" if waived else "✅"
 
 
-def _regressions(run: GateRun) -> list[str]:
+def _regressions(run: GateRun) -> list[Entry]:
     entries: dict[str, None] = {}
     for outcome in run.outcomes:
         for regression in outcome.regressions:
             entries[
                 f"- {_code(f'{outcome.model}[{outcome.target}]')}: {_code(regression, 500)}\n"
             ] = None
-    return list(entries)
+    return [Entry(text) for text in entries]
 
 
-def _details(run: GateRun, statuses: Iterable[str]) -> list[str]:
+def _details(run: GateRun, statuses: Iterable[str]) -> list[Entry]:
     """A block that opens for each check; those with regressions first."""
     found = [o for o in run.outcomes if o.status in statuses]
     return [_detail(o) for o in sorted(found, key=lambda o: not o.regressions)]
 
 
-def _detail(outcome: Outcome) -> str:
+def _detail(outcome: Outcome) -> Entry:
     title = _code(f"{outcome.model}[{outcome.target}] {outcome.message}", 600)
     place = _code(f"{outcome.gate_file}:{outcome.line}")
     was = f", baseline {_code(outcome.baseline)}" if outcome.baseline else ""
-    text = html.escape(clean_lines(outcome.text or outcome.message))
-    return (
-        f"<details><summary>{title}</summary>\n\n<pre>\n{text}\n</pre>\n\n"
-        f"{place}{was}\n\n</details>\n\n"
+    return Entry(
+        f"<details><summary>{title}</summary>\n\n<pre>\n",
+        [f"{html.escape(line)}\n" for line in _text_lines(outcome.text or outcome.message)],
+        f"</pre>\n\n{place}{was}\n\n</details>\n\n",
     )
 
 
-def _waived(run: GateRun) -> list[str]:
+def _text_lines(text: str) -> list[str]:
+    return clean_lines(text).split("\n")
+
+
+def _waived(run: GateRun) -> list[Entry]:
     return [
-        f"- {_code(f'{o.model}[{o.target}] {o.metric}')}: {_code(o.waiver or o.message, 500)}\n"
+        Entry(
+            f"- {_code(f'{o.model}[{o.target}] {o.metric}')}: {_code(o.waiver or o.message, 500)}\n"
+        )
         for o in run.outcomes
         if o.status == "waived"
     ]
 
 
-def _notes(notes: Iterable[Note], level: str) -> list[str]:
-    entries = []
-    for note in notes:
-        place = f"{note.gate_file}:{note.line}" if note.line else note.gate_file
-        shown = f"{_code(place)}: " if note.gate_file else ""
-        if note.level == level:
-            said = note.message or note.kind
-            entries.append(f"- {shown}{_code(headline(said, 500), 500)}\n{_more(said)}")
-    return entries
+def _notes(notes: Iterable[Note], level: str) -> list[Entry]:
+    return [_note(note) for note in notes if note.level == level]
 
 
-def _more(text: str) -> str:
-    """All lines of a text that has several, as part of an entry of a list."""
-    if "\n" not in text.strip():
-        return ""
-    lines = html.escape(clean_lines(text)).replace("\n", "\n  ")
-    return f"\n  <pre>\n  {lines}\n  </pre>\n\n"
+def _note(note: Note) -> Entry:
+    """The headline, and the lines behind it as part of the entry of the list."""
+    place = place_before(note)
+    shown = f"{_code(place)}: " if place else ""
+    first, _, rest = (note.message or note.kind).partition("\n")
+    headline = f"- {shown}{_code(first, 500)}\n"
+    if not rest.strip():
+        return Entry(headline)
+    lines = [f"  {html.escape(line)}\n" for line in _text_lines(rest)]
+    return Entry(f"{headline}\n  <pre>\n", lines, "  </pre>\n\n")
 
 
 _PUNCTUATION = re.compile(r"[^\w\s.,;%=/()≥≤×…-]|_|(?<=www)\.", re.IGNORECASE)
@@ -233,11 +204,3 @@ def _code(text: str, limit: int = MAX_NAME) -> str:
 
     escaped = _PUNCTUATION.sub(referenced, cleaned)
     return f"<code>{escaped.replace('&#64;', '<!-- -->&#64;<!-- -->')}</code>"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _size(text: str) -> int:
-    return len(text.encode())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import textwrap
 
+from pytest_npu_compat.target.byoc import RULES as BACKEND_RULES
 from pytest_npu_compat.target.constraint import Constraint
 from pytest_npu_compat.target.ethos_n78 import catalog
 from pytest_npu_compat.target.ethos_n78.unmatched import never_offloaded
 from pytest_npu_compat.target.ethos_n78.variants import VARIANTS
-from pytest_npu_compat.target.registry import make_target
+from pytest_npu_compat.target.registry import is_backend, make_target
 
 __all__ = ["explain", "supported_operators_page"]
 
@@ -43,6 +44,8 @@ def explain(topic: str, target: str = "ethos-n78", variant: str | None = None) -
     """
     make_target(target, variant)
     wanted = topic.strip().lower()
+    if is_backend(target):
+        return _of_backend(wanted, topic, target)
     rules = [rule for rule in catalog.all_constraints() if rule.rule == wanted]
     if rules:
         return "\n\n".join(_rule(rule) for rule in rules)
@@ -79,6 +82,14 @@ def explain(topic: str, target: str = "ethos-n78", variant: str | None = None) -
                 ]
             )
     raise LookupError(_unknown(topic))
+
+
+def _of_backend(wanted: str, topic: str, backend: str) -> str:
+    """Rules alone: which operators a backend has, only its pattern table in TVM knows."""
+    if wanted in BACKEND_RULES:
+        return "\n".join([wanted, "", *_wrap(BACKEND_RULES[wanted])])
+    known = ", ".join(BACKEND_RULES)
+    raise LookupError(f"There is no rule {topic!r} of {backend}; known: {known}.")
 
 
 def _unknown(topic: str) -> str:

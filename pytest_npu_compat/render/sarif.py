@@ -18,7 +18,9 @@ from pytest_npu_compat import __version__
 from pytest_npu_compat.analysis.metrics import METRICS
 from pytest_npu_compat.gate.outcome import GateRun, Note, Outcome, Status
 from pytest_npu_compat.render.names import clean, clean_lines
+from pytest_npu_compat.render.notes import placed
 from pytest_npu_compat.render.sarif_rules import descriptors, related
+from pytest_npu_compat.render.words import counted
 
 __all__ = ["MAX_RELATED", "MAX_RELATED_TOTAL", "MAX_RESULTS", "to_sarif"]
 
@@ -53,13 +55,16 @@ def to_sarif(run: GateRun) -> str:
     results = sorted(_results(run), key=lambda result: _ORDER.index(result["level"]))
     kept = results[:MAX_RESULTS]
     trimmed = _trim_related(kept)
-    told: list[tuple[str, str]] = [
-        (n.level, _note_text(n)) for n in run.notes if n.level != "error"
-    ]
+    told: list[tuple[str, str]] = [(n.level, placed(n)) for n in run.notes if n.level != "error"]
     if len(results) > len(kept):
-        told.append(("warning", f"{len(results) - len(kept)} of {len(results)} results left out."))
+        told.append(
+            (
+                "warning",
+                f"{len(results) - len(kept)} of {counted(len(results), 'result')} left out.",
+            )
+        )
     if trimmed:
-        told.append(("note", f"{trimmed} related locations left out."))
+        told.append(("note", f"{counted(trimmed, 'related location')} left out."))
     rules = descriptors(run)
     index = {rule["id"]: place for place, rule in enumerate(rules)}
     for result in kept:
@@ -179,12 +184,6 @@ def _fingerprints(identity: str) -> dict[str, str]:
     """
     digest = hashlib.sha256(identity.encode(errors="replace")).hexdigest()[:32]
     return {"primaryLocationLineHash": f"{digest}:1", "npuCompatCheck/v1": digest}
-
-
-def _note_text(note: Note) -> str:
-    place = f"{note.gate_file}:{note.line}" if note.line else note.gate_file
-    said = note.message or note.kind
-    return f"{place}: {said}" if place else said
 
 
 def _text(text: str) -> str:

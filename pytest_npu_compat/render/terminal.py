@@ -1,26 +1,22 @@
-"""The summary table of a pytest run and of `npu-compat analyze`."""
+"""What a run says in a terminal, and the rows of its table."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from pytest_npu_compat.analysis.report import ASSUMED_INT8, Report
 from pytest_npu_compat.gate.outcome import GateRun, Outcome, Status
 from pytest_npu_compat.gate.units import format_value
 from pytest_npu_compat.render.names import clean, without_commands
+from pytest_npu_compat.render.table import Row, table
 
-__all__ = ["Row", "report_row", "run_lines", "run_rows", "table", "verdict"]
-
-Row = Mapping[str, str]
-"""Column title -> text; a plain value, so that it survives the trip from an xdist worker."""
-
-COLUMNS = ("model", "NPU ratio", "MAC", "parts", "Q/DQ", "verdict")
+__all__ = ["judged", "report_row", "run_lines", "run_rows"]
 
 
 def report_row(name: str, report: Report) -> dict[str, str]:
     """What a report says in one line."""
-    name = without_commands(clean(name))
+    name = _name(name)
     if report.error is not None:
         return {"model": name, "verdict": report.error.code}
 
@@ -37,24 +33,6 @@ def report_row(name: str, report: Report) -> dict[str, str]:
         "Q/DQ": metric("qdq_pairs"),
         "verdict": "",
     }
-
-
-def table(rows: Sequence[Row], width: int = 80) -> Iterable[str]:
-    """Lines of a table that fits the width: long model names are cut in the middle.
-
-    Args:
-        rows: One for each model and target.
-        width: Of the terminal.
-    """
-    columns = [c for c in COLUMNS if any(row.get(c) for row in rows)]
-    widths = {c: max(len(c), *(len(row.get(c, "-")) for row in rows)) for c in columns}
-    spare = width - sum(widths.values()) - 2 * (len(columns) - 1)
-    if spare < 0:
-        widths["model"] = max(widths["model"] + spare, 12)
-    yield "  ".join(c.ljust(widths[c]) for c in columns).rstrip()
-    for row in rows:
-        cells = [_cut(row.get(c) or "-", widths[c]).ljust(widths[c]) for c in columns]
-        yield "  ".join(cells).rstrip()
 
 
 def run_lines(run: GateRun, width: int = 80) -> Iterator[str]:
@@ -91,19 +69,37 @@ def run_rows(run: GateRun) -> list[Row]:
         by_model.setdefault(outcome.key, []).append(outcome)
     rows: list[Row] = []
     for key, outcomes in by_model.items():
-        name = f"{outcomes[0].model}[{outcomes[0].target}]"
-        report = run.reports.get(key)
-        row = report_row(name, report) if report else {"model": clean(name), "verdict": ""}
-        counts = Counter(outcome.status for outcome in outcomes)
-        rows.append({**row, "verdict": row["verdict"] or verdict(counts)})
+        first, report = outcomes[0], run.reports.get(key)
+        row = report_row(first.model, report) if report else {"model": _name(first.model)}
+        statuses = {outcome.metric: outcome.status for outcome in outcomes}
+        rows.append(judged(row, first.target, first.gate_file, statuses))
     return rows
 
 
-def verdict(counts: Mapping[Status, int]) -> str:
-    """A model's checks in a few words, given how many have each status."""
-    shown = [status for status in _STATUS if status not in ("passed", "off")]
-    words = [f"{counts[status]} {_STATUS[status]}" for status in shown if counts.get(status)]
-    return ", ".join(words) or ("passed" if counts.get("passed") else "off")
+def judged(row: Row, target: str, gate: str, statuses: Mapping[str, Status]) -> Row:
+    """A row with the verdict of its model: the worst in a word, and which checks are not simply green.
+
+    Args:
+        row: Of `report_row`; the verdict on a model that could not be analyzed stays.
+        target: That the model was judged on.
+        gate: Path of the gate file.
+        statuses: Of the model's checks, by metric.
+    """
+    row = {**row, "target": _name(target), "gate": _name(gate)}
+    if row.get("verdict"):
+        return row
+    told = [
+        f"{len(names)} {word}: {', '.join(names)}"
+        for status, word in _STATUS.items()
+        if status not in ("passed", "off")
+        and (names := [_name(metric) for metric, found in statuses.items() if found == status])
+    ]
+    worst = next((word for status, word in _STATUS.items() if status in statuses.values()), "off")
+    return {**row, "verdict": worst, "checks": "; ".join(told)}
+
+
+def _name(text: str) -> str:
+    return without_commands(clean(text))
 
 
 _STATUS: Mapping[Status, str] = {
@@ -114,10 +110,3 @@ _STATUS: Mapping[Status, str] = {
     "passed": "passed",
     "off": "off",
 }
-
-
-def _cut(text: str, width: int) -> str:
-    if len(text) <= width:
-        return text
-    keep = width - 1
-    return f"{text[: keep - keep // 2]}…{text[len(text) - keep // 2 :]}"

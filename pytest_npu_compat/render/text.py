@@ -16,15 +16,19 @@ from pytest_npu_compat.gate.evaluation import CheckResult
 from pytest_npu_compat.render.changes import since_baseline
 from pytest_npu_compat.render.estimates import describe_estimates
 from pytest_npu_compat.render.names import clean, without_commands
+from pytest_npu_compat.render.words import counted, plural
 from pytest_npu_compat.render.wrapping import wrapped
 
-__all__ = ["ISLAND_REMEDY", "describe", "explain_failure", "group_by_reason"]
+__all__ = ["ISLAND_REMEDY", "NO_CONVERSIONS", "describe", "explain_failure", "group_by_reason"]
 
 ISLAND_REMEDY = (
     "Use an activation with an integer form (ReLU, ReLU6) and quantize again; quantize constants and "
     "every float operator between quantized ones."
 )
 """What to do about Q/DQ pairs."""
+
+NO_CONVERSIONS = "conversion-on-cpu"
+"""Rule of targets that run float operators only."""
 
 MAX_NAMES = 6
 MAX_GROUPS = 12
@@ -82,12 +86,15 @@ def _placements(report: Report, only: Sequence[OperatorInfo] = ()) -> list[str]:
     off = [o for o in report.operators if o.placement != "npu"]
     unknown = sum(o.placement == "unknown" for o in off)
     estimate = sum(o.supported == "estimate-only" for o in off)
-    lines = [f"{len(off)} of {len(report.operators)} operators are not on the NPU"]
+    every = counted(len(report.operators), "operator")
+    lines = [f"{len(off)} of {every} {plural(len(off), 'is', 'are')} not on the NPU"]
     if unknown:
-        lines.append(f"  {unknown} of them unknown: no statement can be made, so they do not count")
+        verb = plural(unknown, "it does", "they do")
+        lines.append(f"  {unknown} of them unknown: no statement can be made, so {verb} not count")
     if estimate:
+        them = plural(estimate, "it", "them")
         lines.append(
-            f"  {estimate} of them estimate-only: the NPU's compiler can only estimate them"
+            f"  {estimate} of them estimate-only: the NPU's compiler can only estimate {them}"
         )
     for kind, reason, members in groups[:MAX_GROUPS]:
         lines += ["", f"  {len(members)} × {clean(kind, 30)}   [{reason.rule}]"]
@@ -102,7 +109,7 @@ def _placements(report: Report, only: Sequence[OperatorInfo] = ()) -> list[str]:
         if more:
             lines += wrapped("also: ", ", ".join(sorted(more)), indent=4)
     if len(groups) > MAX_GROUPS:
-        lines += ["", f"  … and {len(groups) - MAX_GROUPS} more reasons"]
+        lines += ["", f"  … and {counted(len(groups) - MAX_GROUPS, 'more reason')}"]
     return lines
 
 
@@ -128,16 +135,19 @@ def _islands(report: Report) -> list[str]:
     for (kind, placement), islands in sorted(groups.items(), key=lambda item: -len(item[1])):
         where = "on the NPU" if placement == "npu" else "on the CPU"
         extra = sum(island.calls for island in islands)
-        lines += ["", f"  {len(islands)} × {clean(kind, 30)} {where}, {extra} IR operators"]
+        lines += [
+            "",
+            f"  {len(islands)} × {clean(kind, 30)} {where}, {counted(extra, 'IR operator')}",
+        ]
         lines += wrapped("first: ", " -> ".join(clean(n) for n in islands[0].nodes), indent=4)
         lines += wrapped("at:    ", _names([i.operator for i in islands]), indent=4)
-    lines += [""]
-    lines += wrapped(
-        "what to do: ",
-        ISLAND_REMEDY,
-        indent=2,
-    )
-    return lines
+    return [*lines, "", *wrapped("what to do: ", _island_remedy(report), indent=2)]
+
+
+def _island_remedy(report: Report) -> str:
+    """On a target that has no conversions at all, another activation would change nothing."""
+    reasons = (reason for operator in report.operators for reason in operator.reasons)
+    return next((r.remedy for r in reasons if r.rule == NO_CONVERSIONS), ISLAND_REMEDY)
 
 
 def _hazards(report: Report) -> list[str]:

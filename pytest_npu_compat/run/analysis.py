@@ -32,7 +32,11 @@ def analyze(request: AnalysisRequest) -> Report:
         target = request.make_target()
         return _analyze(request, target)
     except TargetError as error:
-        failure = ModelError("target-not-available", str(error), "Run `npu-compat targets`.")
+        failure = ModelError(
+            "target-not-available",
+            str(error),
+            "`npu-compat targets` lists what this version knows.",
+        )
     except ModelError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 - whatever happens, the gate names the model

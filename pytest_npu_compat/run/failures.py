@@ -77,7 +77,7 @@ def out_of_memory(limits: Limits) -> ModelError:
     return ModelError(
         "out-of-memory",
         f"The analysis needs more than {show_memory(limits.memory)} of memory.",
-        "Raise `limits: {memory: …}` in the gate file (`--memory` of `npu-compat analyze`).",
+        "Raise `limits: {memory: …}` in the gate file (`--memory` on the command line).",
     )
 
 
@@ -86,7 +86,7 @@ def timed_out(limits: Limits) -> ModelError:
     return ModelError(
         "timeout",
         f"The analysis took longer than {show_timeout(limits.timeout)} and was ended.",
-        "Raise `limits: {timeout: …}` in the gate file (`--timeout` of `npu-compat analyze`).",
+        "Raise `limits: {timeout: …}` in the gate file (`--timeout` on the command line).",
     )
 
 

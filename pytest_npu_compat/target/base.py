@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tvm.relax.dpl import DFPattern
     from tvm.relax.transform import PatternCheckContext
 
-__all__ = ["Form", "Hazard", "Judgement", "Matching", "Pattern", "Target"]
+__all__ = ["Form", "Hazard", "Judgement", "Matching", "Pattern", "Target", "TargetError"]
 
 Form: TypeAlias = Literal["integer_form", "operator_form", "relax_form"]
 """Module of `model/` that brings a graph to the form."""
@@ -23,6 +23,10 @@ Matching: TypeAlias = Literal["relay", "relax"]
 
 Relay throws a match away whose inner result is read elsewhere, and merges regions by a rule of its own
 (`analysis/regions.py`)."""
+
+
+class TargetError(ValueError):
+    """A target or variant that does not exist or is not available, or an option that it does not have."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,11 @@ class Target(Protocol):
         """What the real stack does with partitions that need each other's results."""
 
     def patterns(self) -> Sequence[Pattern]:
-        """Patterns in the order in which they are tried."""
+        """Patterns in the order in which they are tried.
+
+        Raises:
+            TargetError: The target needs something that is not installed.
+        """
 
     def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
         """What is said of a match that a pattern's own `check` refuses."""

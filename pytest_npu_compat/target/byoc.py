@@ -13,14 +13,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_npu_compat.model.program import Call, Program
-from pytest_npu_compat.target.base import Form, Hazard, Judgement, Matching, Pattern
+from pytest_npu_compat.target.base import (
+    Form,
+    Hazard,
+    Judgement,
+    Matching,
+    Pattern,
+    TargetError,
+)
 from pytest_npu_compat.target.constraint import Level, Violation
 
 if TYPE_CHECKING:
     from tvm.relax.dpl import DFPattern
     from tvm.relax.transform import FusionPattern
 
-__all__ = ["BACKENDS", "RULES", "ByocTarget"]
+__all__ = ["BACKENDS", "FLOAT_REMEDY", "RULES", "ByocTarget"]
 
 BACKENDS: Mapping[str, str] = {
     "nnapi": "tvm.relax.backend.contrib.nnapi",
@@ -40,9 +47,10 @@ RULES: Mapping[str, str] = {
 }
 """Why an operator is not offloaded, in general."""
 
-_FLOAT = (
+FLOAT_REMEDY = (
     "Judge the float model on this backend, or quantize for an NPU that runs integer operators."
 )
+"""What to do about conversions: no backend has a pattern for them, whatever operator is between them."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +91,17 @@ class ByocTarget:
         """TVM's table, in the order in which TVM tries it.
 
         Raises:
-            LookupError: This TVM has no pattern for the backend.
+            TargetError: This TVM has no pattern for the backend.
         """
         from tvm.relax.backend.pattern_registry import get_patterns_with_prefix
 
         try:
             importlib.import_module(BACKENDS[self.name])
         except ImportError as error:
-            raise LookupError(f"This TVM has no backend {self.name}.") from error
+            raise TargetError(f"This TVM has no backend {self.name}.") from error
         table = get_patterns_with_prefix(f"{self.name}.")
         if not table:
-            raise LookupError(f"This TVM has no patterns for {self.name}.")
+            raise TargetError(f"This TVM has no patterns for {self.name}.")
         return [_pattern(entry) for entry in table]
 
     def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
@@ -129,7 +137,7 @@ class ByocTarget:
                 "DequantizeLinear nodes around this operator, so they stay on the CPU.",
                 actual=f"{kind} in float between conversions",
                 allowed="",
-                remedy=_FLOAT,
+                remedy=FLOAT_REMEDY,
             )
         return Violation(
             rule="no-pattern",

@@ -6,26 +6,34 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_npu_compat.target.base import Target
+from pytest_npu_compat.target.base import Target, TargetError
 from pytest_npu_compat.target.byoc import BACKENDS, ByocTarget
 from pytest_npu_compat.target.ethos_n78.target import EthosN78
 from pytest_npu_compat.target.ethos_n78.variants import DEFAULT_VARIANT, VARIANTS
 from pytest_npu_compat.target.profile.declaration import Profile
 from pytest_npu_compat.target.profile.target import ProfileTarget
 
-__all__ = ["TargetError", "default_variant", "make_target", "target_names", "variants_of"]
+__all__ = [
+    "TargetError",
+    "default_variant",
+    "is_backend",
+    "make_target",
+    "target_names",
+    "variants_of",
+]
 
 
 _ETHOS_N78 = "ethos-n78"
 
 
-class TargetError(ValueError):
-    """A target or variant that does not exist, or an option that it does not have."""
-
-
 def target_names() -> tuple[str, ...]:
     """Names of the targets that this version knows."""
     return (_ETHOS_N78, *BACKENDS)
+
+
+def is_backend(name: str) -> bool:
+    """Whether a target is a backend of TVM, which has its patterns from there."""
+    return name in BACKENDS
 
 
 def variants_of(name: str) -> tuple[str, ...]:
@@ -60,7 +68,7 @@ def make_target(
     if profile is not None:
         return ProfileTarget(profile)
     variants = variants_of(name)
-    if not variants:
+    if is_backend(name):
         for what in (*([f"variant {variant}"] if variant is not None else []), *(options or {})):
             raise TargetError(f"{name} is a backend of TVM, which has no {what}.")
         return ByocTarget(name)

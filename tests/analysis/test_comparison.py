@@ -154,6 +154,35 @@ def test_worse_follows_the_direction_of_the_metric(
     assert [(change.name, change.worse) for change in found.metrics] == [(metric, worse)]
 
 
+def test_function_ratio_is_shown_without_a_verdict() -> None:
+    """It rises when a model falls into more parts."""
+    for after in (ratio(1, 2), ratio(3, 4)):
+        (change,) = compare(
+            report(metrics={"npu_function_ratio": ratio(2, 3)}),
+            report(metrics={"npu_function_ratio": after}),
+        ).metrics
+        assert (change.verdict, change.worse) == ("", False)
+
+
+def test_verdict_in_words() -> None:
+    figures = [{}, {"npu_ratio": ratio(1, 2)}, {"npu_ratio": ratio(2, 2)}]
+    states = [report(metrics=metrics) for metrics in figures]
+    verdicts = {
+        (old, new): change.verdict
+        for old in range(3)
+        for new in range(3)
+        for change in compare(states[old], states[new]).metrics
+    }
+    assert verdicts == {
+        (0, 1): "new",
+        (0, 2): "new",
+        (1, 0): "worse",
+        (1, 2): "better",
+        (2, 0): "worse",
+        (2, 1): "worse",
+    }
+
+
 def test_metrics_are_in_the_order_of_the_table() -> None:
     old = {"qdq_pairs": value("qdq_pairs", 1), "npu_ratio": ratio(1, 2)}
     new = {"qdq_pairs": value("qdq_pairs", 2), "npu_ratio": ratio(1, 3)}
@@ -162,9 +191,14 @@ def test_metrics_are_in_the_order_of_the_table() -> None:
 
 
 SAME = report(op("a"))
-OTHER_TOOL = replace(SAME, tool=ToolInfo("1.1", "0.27.0", "1.22", "rules-23.05"))
-OTHER_TARGET = replace(SAME, target=TargetInfo("ethos-n78", "1tops-2ple"))
-PINNED = replace(SAME, model=replace(SAME.model, inputs={"image": (1, 3, 8, 8)}))
+MOVED = replace(SAME, metrics={"npu_ratio": ratio(1, 2)})
+OTHER_TOOL = replace(MOVED, tool=ToolInfo("1.1", "0.27.0", "1.22", "rules-23.05"))
+OTHER_TARGET = replace(MOVED, target=TargetInfo("ethos-n78", "1tops-2ple"))
+NOTHING_CHANGED = (
+    "all versions and settings are the same too: the accepted figures may have been edited by hand, "
+    "else this is a defect of pytest-npu-compat"
+)
+PINNED = replace(MOVED, model=replace(SAME.model, inputs={"image": (1, 3, 8, 8)}))
 
 
 @pytest.mark.parametrize(
@@ -183,18 +217,40 @@ PINNED = replace(SAME, model=replace(SAME.model, inputs={"image": (1, 3, 8, 8)})
         (SAME, PINNED, "the gate file changed: shape of image default -> 1x3x8x8"),
         (
             SAME,
-            replace(SAME, tool=replace(SAME.tool, rules="profile b")),
+            replace(MOVED, tool=replace(SAME.tool, rules="profile b")),
             "the target changed: rules rules-23.02 -> profile b",
         ),
-        (SAME, SAME, "all versions are the same, so this is a defect of pytest-npu-compat"),
+        (
+            SAME,
+            replace(MOVED, tool=replace(SAME.tool, rules="n"), target=TargetInfo("nnapi", "")),
+            "the gate file changed: target ethos-n78:4tops-4ple -> nnapi",
+        ),
+        (
+            SAME,
+            MOVED,
+            NOTHING_CHANGED,
+        ),
+        (SAME, SAME, None),
+        (SAME, replace(OTHER_TOOL, metrics=SAME.metrics), None),
         (SAME, replace(OTHER_TOOL, model=replace(SAME.model, sha256="1" * 64)), None),
         (
             replace(SAME, model=ModelInfo("net", "n")),
-            replace(SAME, model=ModelInfo("net", "n")),
+            replace(MOVED, model=ModelInfo("net", "n")),
             None,
         ),
     ],
-    ids=["tool", "variant", "inputs", "rules", "nothing", "model", "no hash"],
+    ids=[
+        "tool",
+        "variant",
+        "inputs",
+        "rules",
+        "another target has its own rules",
+        "nothing",
+        "unmoved",
+        "tool, but unmoved",
+        "model",
+        "no hash",
+    ],
 )
 def test_cause(base: Report, head: Report, cause: str | None) -> None:
     assert compare(base, head).cause == cause

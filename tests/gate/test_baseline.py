@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from plain import ERROR, KERNEL, any_report, op, report
 
 from pytest_npu_compat.analysis.comparison import compare
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import HazardInfo, Report
 from pytest_npu_compat.gate import baseline
 from pytest_npu_compat.gate.baseline import (
@@ -32,6 +33,7 @@ NET = report(
     op("conv_1", attributes={"kernel": "3x3"}, hazards=(HAZARD,)),
     op("ü", "Softmax", "cpu", output_shape=(1, None)),
     name="net",
+    platform=Platform(clock=2e9).assumptions(),
 )
 ENTRIES = {"net[ethos-n78]": NET, "a b[ethos-n78]": report(op("x"), name="a b")}
 TEXT = baseline_text(ENTRIES)
@@ -124,6 +126,8 @@ NEWER = TEXT.replace('"version": 1', '"version": 2')
         (TEXT.replace('"value": 0.5', '"value": NaN'), "damaged: ", "--npu-update-baseline"),
         (TEXT.replace('"value": 0.5', '"value": "0.5"'), "damaged: ", "--npu-update-baseline"),
         (TEXT.replace('"version": "1.0"', '"version": null'), "damaged: ", "--npu-update"),
+        (TEXT.replace('"nominal": 2000000000.0', '"nominal": NaN'), "damaged: ", "--npu-update"),
+        (TEXT.replace('"platform": {', '"platform": [], "x": {'), "damaged: ", "--npu-update"),
         (TEXT.replace('"conv_1"', '"\\ud800"'), "damaged: ", "--npu-update-baseline"),
     ],
     ids=lambda v: str(v)[:20],

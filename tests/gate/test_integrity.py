@@ -49,7 +49,7 @@ def said(
     outcomes: dict[str, Outcome],
     accepted: tuple[str, ...] = ALL,
     gate: str = GATE,
-    **options: bool,
+    **options: Any,
 ) -> list[Note]:
     (tmp_path / "b.json").write_text(
         baseline_text({key: report(op()) for key in accepted}), encoding="utf-8"
@@ -82,11 +82,29 @@ def test_unused_waiver(tmp_path: Path, options: dict[str, bool], level: str) -> 
     )
 
 
-@pytest.mark.parametrize("status", ["waived", "failed", "not_analyzable", "warned", "off", None])
-def test_waiver_of_a_check_that_did_not_pass_is_not_unused(
-    tmp_path: Path, status: Status | None
-) -> None:
+@pytest.mark.parametrize("status", ["waived", "failed", "not_analyzable", "warned"])
+def test_waiver_of_a_check_that_did_not_pass_is_not_unused(tmp_path: Path, status: Status) -> None:
     assert said(tmp_path, judged(b_qdq_pairs=status)) == []
+
+
+def test_waiver_of_a_check_that_is_off_is_unused(tmp_path: Path) -> None:
+    assert kinds(said(tmp_path, judged(b_qdq_pairs="off"))) == [("unused-waiver", "note")]
+
+
+def test_waivers_are_judged_on_full_runs_only(tmp_path: Path) -> None:
+    """A selection that happens to leave nothing out of this file is one all the same."""
+    for outcomes in (judged(), judged(b_qdq_pairs=None), judged(a_npu_ratio=None)):
+        assert said(tmp_path, outcomes, filtered=True, strict=True, strict_waivers=True) == []
+
+
+@pytest.mark.parametrize(("strict", "level"), [(False, "note"), (True, "error")])
+def test_check_that_something_took_away(tmp_path: Path, strict: bool, level: str) -> None:
+    outcomes = judged(a_npu_ratio=None)
+    (note,) = said(tmp_path, outcomes, strict=strict)
+    assert (note.kind, note.level, note.gate_file) == ("not-judged", level, "g.yaml")
+    assert "nobody judged a[ethos-n78]::npu_ratio: does a conftest.py" in note.message
+    known = said(tmp_path, outcomes, missed=("a[ethos-n78]::npu_ratio",))
+    assert known == [], "it is said already, and waivers need all checks"
 
 
 def test_waiver_for_several_models_is_used_by_one_of_them(tmp_path: Path) -> None:
@@ -94,7 +112,7 @@ def test_waiver_for_several_models_is_used_by_one_of_them(tmp_path: Path) -> Non
         (tmp_path / f"{name}.onnx").touch()
     gate = GATE.replace("  - a.onnx\n", "").replace("b.onnx", '"*.onnx"')
     assert said(tmp_path, judged(b_qdq_pairs="waived"), gate=gate) == []
-    assert said(tmp_path, judged(a_qdq_pairs=None), gate=gate) == []
+    assert said(tmp_path, judged(a_qdq_pairs=None), gate=gate, filtered=True) == []
     assert kinds(said(tmp_path, judged(), gate=gate)) == [("unused-waiver", "note")]
 
 
@@ -105,7 +123,7 @@ def test_model_of_which_nothing_can_fail(tmp_path: Path, strict: bool, level: st
     assert (note.kind, note.level, note.line) == ("nothing-demanded", level, 6)
     assert note.message == "every check of b[ethos-n78] is off or waived: nothing can fail"
     part = judged(b_npu_ratio="off", b_qdq_pairs=None)
-    assert said(tmp_path, part, strict=strict) == []
+    assert said(tmp_path, part, strict=strict, filtered=True) == []
 
 
 @pytest.mark.parametrize(("strict", "level"), [(False, "note"), (True, "error")])
@@ -117,10 +135,26 @@ def test_model_that_the_baseline_lacks(tmp_path: Path, strict: bool, level: str)
         "a[ethos-n78] is not in b.json, nothing was compared: `pytest --npu-update-baseline` adds it"
     )
     unjudged = judged(b_qdq_pairs="waived", a_npu_ratio=None, a_qdq_pairs=None)
-    assert said(tmp_path, unjudged, ("b[ethos-n78]",), strict=strict) == []
+    assert said(tmp_path, unjudged, ("b[ethos-n78]",), strict=strict, filtered=True) == []
     broken = judged("not_analyzable", b_npu_ratio="passed", b_qdq_pairs="waived")
     assert said(tmp_path, broken, ("b[ethos-n78]",), strict=strict) == []
     assert said(tmp_path, outcomes, ("b[ethos-n78]",), updating=True) == []
+
+
+@pytest.mark.parametrize(("strict", "level"), [(False, "note"), (True, "error")])
+def test_figure_that_the_baseline_lacks(tmp_path: Path, strict: bool, level: str) -> None:
+    """A metric that was added to the gate after the baseline was written is compared with nothing."""
+    gate = GATE.replace('npu_ratio: ">= 96%"', "npu_ratio: {max_drop: 1pp}")
+    here = outcome("b", "npu_ratio", "passed", value=1.0, baseline="100.0%")
+    gone = outcome("a", "npu_ratio", "passed", value=1.0)
+    outcomes = judged(b_qdq_pairs="waived", b_npu_ratio=here, a_npu_ratio=gone)
+    (note,) = said(tmp_path, outcomes, gate=gate, strict=strict)
+    assert (note.kind, note.level, note.line) == ("not-in-baseline", level, 5)
+    assert note.message == (
+        "b.json has no npu_ratio of a[ethos-n78], nothing was compared: "
+        "`pytest --npu-update-baseline` adds it"
+    )
+    assert said(tmp_path, outcomes, gate=gate, updating=True) == []
 
 
 @pytest.mark.parametrize(("strict", "level"), [(False, "note"), (True, "error")])

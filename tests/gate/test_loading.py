@@ -607,6 +607,18 @@ def test_target_under_another_name(tmp_path: Path) -> None:
         ("phone", "{sram_size: 0}", "phone: ", "There is no target 'phone'"),
         ("ethos-n78", "{backend: nnapy}", "nnapy}", "There is no target 'nnapy'"),
         ("x", "{backend: ethos-n78, variant: y}", "y}", "There is no variant of ethos-n78 'y'"),
+        (
+            "x",
+            "{backend: nnapi, variant: y}",
+            "y}",
+            "nnapi is a backend of TVM, which has no variant y.",
+        ),
+        (
+            "x",
+            "{backend: nnapi, sram_size: 9}",
+            "sram_size: 9",
+            "nnapi is a backend of TVM, which has no sram_size.",
+        ),
         ("x", "{profile: a.yaml}", "a.yaml}", "There is no file 'a.yaml'."),
         (
             "x",

@@ -144,6 +144,14 @@ def test_text_that_is_not_utf8_has_a_position_in_characters(
     assert error.hint
 
 
+def test_pointer_of_git_lfs_is_called_one() -> None:
+    """It is valid YAML, of which nothing else that is said would help."""
+    error = error_of(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n")
+    assert error.message == "This is a Git LFS pointer."
+    assert "git lfs pull" in error.hint
+    assert error.position == Position(1, 1)
+
+
 @pytest.mark.parametrize("separator", ["\n", "\r", "\r\n", "\u2028", "\x85"])
 def test_lines_are_counted_as_the_parser_counts_them(separator: str) -> None:
     for last in ("b: *none", "b: \x01"):

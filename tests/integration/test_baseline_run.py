@@ -235,7 +235,7 @@ def test_table(
         "  conv_1: kernel 3x3 -> 4x4, padding 1x1x1x1 -> 1x1x2x2 [kernel-size]",
     ]
     assert by_id["dropped npu_ratio"].regressions == (
-        "conv_1 left the NPU: kernel 3x3 -> 4x4, padding 1x1x1x1 -> 1x1x2x2 [kernel-size]",
+        "conv_1: kernel 3x3 -> 4x4, padding 1x1x1x1 -> 1x1x2x2 [kernel-size]",
     )
     body = bodies(result)["dropped[ethos-n78] npu_ratio"].splitlines()
     assert body[: len(lines)] == lines, "pytest shows the same text"
@@ -300,7 +300,7 @@ def test_update_of_a_part_keeps_the_rest(gate: Gate, run: Run, project: Path) ->
     assert after["models"]["half_on_npu[ethos-n78]"] != before["models"]["half_on_npu[ethos-n78]"]
     result = run(UPDATE)
     assert entries(project / BASELINE) == ["half_on_npu"], "a full run drops what is gone"
-    assert "npu-baseline.json written: 1 models, 1 dropped" in result.stdout.str()
+    assert "npu-baseline.json written: 1 model, 1 dropped" in result.stdout.str()
 
 
 def test_update_keeps_the_entry_of_a_model_that_cannot_be_analyzed(
@@ -342,10 +342,69 @@ def test_two_gates_share_a_baseline(gate: Gate, run: Run, project: Path) -> None
 def test_two_gates_must_not_share_an_entry(gate: Gate, run_with: Run, project: Path) -> None:
     gate(small("on_npu"))
     gate(small("on_npu"), "more.npu.yaml")
+    said = (
+        "ERROR: more.npu.yaml and npu-compat.yaml share npu-baseline.json, and both have "
+        "on_npu[ethos-n78]: give one of the models another name"
+    )
+    for arguments in ([], ["npu-compat.yaml"]):  # the other one is there, judged or not
+        result = run_with([], UPDATE, *arguments)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert said in result.outlines
+        assert "ERROR: npu-baseline.json was not written" in result.outlines
+        assert not (project / BASELINE).exists()
+    (project / BASELINE).write_text('{"version": 1, "models": {}}\n', encoding="utf-8")
+    result = run_with([], "npu-compat.yaml")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED, "they would be compared with one another"
+    assert said in result.outlines
+
+
+@pytest.mark.parametrize("end", ["KeyboardInterrupt", "pytest.exit.Exception('stop')"])
+def test_run_that_is_interrupted_drops_no_entry(
+    end: str, gate: Gate, run_with: Run, project: Path
+) -> None:
+    shared = small("{}").replace("models/", "../models/").replace("npu-base", "../npu-base")
+    gate(shared.replace("{}", "on_npu"), "a/npu-compat.yaml")
+    gate(shared.replace("{}", "leaky"), "z/npu-compat.yaml")
+    run_with([], UPDATE)
+    before = entries(project / BASELINE)
+    assert len(before) == 2
+    (project / "m").mkdir()
+    test = project / "m" / "test_m.py"
+    test.write_text(f"import pytest\ndef test_m(): raise {end}\n")
+    result = run_with(["-p", "no:xdist"], UPDATE, "--npu-strict")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert entries(project / BASELINE) == before
+    assert "not judged any more" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("ini", ["testpaths = a", "norecursedirs = z"])
+def test_gate_that_is_not_collected_keeps_its_entries(
+    ini: str, gate: Gate, run_with: Run, project: Path, pytester: pytest.Pytester
+) -> None:
+    shared = small("{}").replace("models/", "../models/").replace("npu-base", "../npu-base")
+    gate(shared.replace("{}", "on_npu"), "a/npu-compat.yaml")
+    gate(shared.replace("{}", "leaky"), "z/npu-compat.yaml")
+    run_with([], UPDATE)
+    before = entries(project / BASELINE)
+    pytester.makeini(f"[pytest]\n{ini}\n")
     result = run_with([], UPDATE)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "npu-baseline.json was not written: two gate files share it" in result.stdout.str()
-    assert not (project / BASELINE).exists()
+    assert entries(project / BASELINE) == before
+    assert "note: z/npu-compat.yaml lies here, but this run did not collect it" in result.outlines
+
+
+def test_marks_of_other_tests_do_not_hide_a_model_that_vanished(
+    gate: Gate, run: Run, project: Path, pytester: pytest.Pytester
+) -> None:
+    gate(small("on_npu", "leaky"))
+    run(UPDATE)
+    gate(small("on_npu"))
+    pytester.makeini('[pytest]\naddopts = -m "not slow"\nmarkers = slow: takes long\n')
+    said = "leaky[ethos-n78] is in npu-baseline.json, but not judged any more"
+    for arguments in ([], ["."], ["npu-compat.yaml"]):
+        result = run("--npu-strict", *arguments)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED, arguments
+        assert f"ERROR: {said}" in result.stdout.str()
+    assert said not in run("-k", "on_npu and npu_ratio").stdout.str()
 
 
 def test_baseline_of_another_branch(gate: Gate, run: Run, project: Path) -> None:

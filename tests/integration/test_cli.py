@@ -286,8 +286,12 @@ def test_every_rule_in_a_report_can_be_explained(capsys: pytest.CaptureFixture[s
 
 def test_targets(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["targets"]) == 0
-    name, *variants = capsys.readouterr().out.splitlines()
+    name, *lines = capsys.readouterr().out.splitlines()
     assert name == "ethos-n78"
+    variants = [line for line in lines if line.startswith("  ")]
+    assert [line for line in lines if line not in variants] == [
+        f"{backend}  (backend of TVM)" for backend in ("nnapi", "tensorrt", "coreml", "example_npu")
+    ]
     assert [line.strip() for line in variants if "(default)" in line] == ["4tops-4ple  (default)"]
     # Each can be given to --target.
     for line in variants:

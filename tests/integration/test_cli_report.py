@@ -9,12 +9,17 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import onnx
 import pytest
+from builder import Builder
+from onnx import TensorProto, helper
 
 from pytest_npu_compat.cli import main
 from pytest_npu_compat.commands.report import today
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+PROFILE = EXAMPLES / "own_npu" / "targets" / "acme.yaml"
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -37,7 +42,7 @@ def test_report_of_several_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.startswith("# NPU compatibility report\n\n- **Date**: `2030-03-17`\n")
     assert "| `half_on_npu` | 2 | 1 | 1 | 50.0% | ⚠️ 1 operator off the NPU |" in out
     assert "= nn.leaky_relu(lv" in out
-    assert "`kernel-size` in `half_on_npu`: `conv_1`." in out
+    assert "`kernel-size` (`Conv`) in `half_on_npu`: `conv_1`." in out
 
 
 def test_korean(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,6 +61,50 @@ def test_model_that_cannot_be_analyzed(model: str, capsys: pytest.CaptureFixture
     assert captured.err == ""
 
 
+def test_what_to_do_about_an_open_dimension(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command has an option for it, and no gate file."""
+    assert main(["report", "dynamic.onnx"]) == 1
+    assert re.search(r"`--input image=1,16,\w+,\w+.` on the command line", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("target", ["nnapi", "tensorrt", "ethos-n78", str(PROFILE)])
+def test_every_target_in_korean(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Quantized and float models, rules that users or TVM declare: no sentence left in English."""
+    models = [
+        *map(str, sorted(Path().glob("*.onnx"))),
+        *map(str, (EXAMPLES / "zoo").rglob("*.onnx")),
+        *float_models(tmp_path),
+    ]
+    pages = []
+    for language in ("en", "ko"):
+        main(["report", *models, "--lang", language, "--target", target, "--estimate"])
+        pages.append(capsys.readouterr().out)
+    english, korean = (page.splitlines() for page in pages)
+    for line, other in zip(english, korean, strict=True):
+        assert Counter(NUMBER.findall(line)) == Counter(NUMBER.findall(other))
+    words = r".*\b(?:the|of|must|be|its|is|use|with|for|not)\b.*"
+    assert re.findall(words, without_code(pages[1])) == []
+
+
+def float_models(directory: Path) -> list[str]:
+    """Two models of one node on a float input, which differ in that node; TVM knows one of them."""
+    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 16, 8, 8]) for n in "xy"]
+    imports = [helper.make_opsetid("", 13), helper.make_opsetid("custom", 1)]
+    paths = []
+    for kind, domain in (("Foo", "custom"), ("Softmax", "")):
+        node = helper.make_node(kind, ["x"], ["y"], "n", domain=domain)
+        graph = helper.make_graph([node], "g", tensors[:1], tensors[1:])
+        paths.append(directory / f"{kind}.onnx")
+        onnx.save(helper.make_model(graph, opset_imports=imports), paths[-1])
+    return [str(path) for path in paths]
+
+
+def without_code(page: str) -> str:
+    return re.sub(r"```.*?```|`[^`\n]*`|<code>.*?</code>", "", page, flags=re.DOTALL)
+
+
 def test_example_models_are_reported_alike_in_both_languages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,9 +118,59 @@ def test_example_models_are_reported_alike_in_both_languages(
     english, korean = (page.splitlines() for page in pages)
     for line, other in zip(english, korean, strict=True):
         assert Counter(NUMBER.findall(line)) == Counter(NUMBER.findall(other))
-    prose = re.sub(r"```.*?```|`[^`\n]*`|<code>.*?</code>", "", pages[1], flags=re.DOTALL)
-    assert re.findall(r".*\b(?:the|of|must|be|its|use)\b.*", prose) == []
+    assert re.findall(r".*\b(?:the|of|must|be|its|use)\b.*", without_code(pages[1])) == []
     assert re.search(r"\bthe\b", pages[0])
+
+
+def test_a_float_operator_is_not_said_to_stay_in_integers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two float models that differ in their only operator, beside one that has a Q/DQ pair."""
+    assert main(["report", *float_models(tmp_path), "leaky.onnx"]) == 0
+    out = capsys.readouterr().out
+    assert "`Foo` in `Foo` is computed in float, without conversions of its own:\n\n- `" in out
+    assert "stays in integers" not in out
+
+
+def test_an_activation_is_not_blamed_for_a_pool(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The models differ in the activation and in the pool; output shapes are equal."""
+
+    def save(name: str, activation: str, kernel: int, pad: int) -> str:
+        builder = Builder()
+        x = builder.qdq(builder.conv(builder.input(1, 16, 16, 16), name="first"))
+        x = builder.qdq(builder.op(activation, [x], "activation"))
+        pool = {"kernel_shape": [kernel] * 2, "strides": [2, 2], "pads": [pad] * 4}
+        x = builder.qdq(builder.op("MaxPool", [x], "pool", **pool))
+        builder.output(builder.qdq(builder.conv(x, name="last")))
+        onnx.save(builder.model(), tmp_path / name)
+        return str(tmp_path / name)
+
+    relu, leaky = save("relu.onnx", "Relu", 2, 0), save("leaky.onnx", "LeakyRelu", 2, 0)
+    both = save("both.onnx", "LeakyRelu", 3, 1)
+    assert main(["report", relu, both]) == 0
+    assert "`Relu` against" not in capsys.readouterr().out
+    assert main(["report", relu, leaky]) == 0
+    assert "### `Relu` against `LeakyRelu`" in capsys.readouterr().out
+
+
+def test_estimates(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "on_npu.onnx", "missing.onnx", "--estimate"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^\| `on_npu` \| [\d.]+ [mµ]s \([\d.]+ µs – ", out, re.MULTILINE)
+    assert "- No estimates of `missing`: not analyzable.\n" in out
+    assert "| `cpu_cores` | `4 cores` | – | – | Cores of the CPU |" in out
+    assert "run with `--estimate`" not in out
+
+
+def test_estimates_of_a_target_without_a_model_of_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["report", "on_npu.onnx", "leaky.onnx", "--estimate", "--target", "nnapi"]) == 0
+    out = capsys.readouterr().out
+    assert "- No estimates of `on_npu`, `leaky`: `nnapi` has no model of time and energy.\n" in out
+    assert "run with `--estimate`" not in out
 
 
 def test_output_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,20 @@ def test_gates_run_beside_ordinary_tests(
     }
 
 
+@pytest.mark.parametrize("options", [[], ["-n", "1"]], ids=["plain", "xdist"])
+def test_test_that_changes_the_directory_changes_no_name(
+    options: list[str], gate: Gate, run_with: Run, pytester: pytest.Pytester
+) -> None:
+    gate("version: 1\nthresholds: {npu_ratio: '>= 96%'}\nmodels: [models/half_on_npu.onnx]\n")
+    pytester.makepyfile(
+        test_first="import os\n\n\ndef test_moves(tmp_path):\n    os.chdir(tmp_path)\n"
+    )
+    result = run_with(options, "--npu-json=run.json", "test_first.py", "npu-compat.yaml")
+    result.assert_outcomes(passed=1, failed=1)
+    record = json.loads((pytester.path / "run.json").read_text(encoding="utf-8"))
+    assert [check["gate_file"] for check in record["outcomes"]] == ["npu-compat.yaml"]
+
+
 def test_each_model_is_judged_once(
     gate: Gate, run_with: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,13 +202,14 @@ def _section(result: pytest.RunResult) -> list[str]:
 
 def test_summary_has_one_row_per_model(red: Any) -> None:
     heading, *rows = _section(red.result)
-    assert heading.split() == ["model", "NPU", "ratio", "MAC", "parts", "Q/DQ", "verdict"]
-    said = {row.split()[0].removesuffix("[ethos-n78]"): " ".join(row.split()[1:]) for row in rows}
+    columns = ["model", "on", "ethos-n78", "NPU", "ratio", "MAC", "parts", "Q/DQ", "verdict"]
+    assert heading.split() == columns
+    said = {row.split()[0]: " ".join(row.split()[1:]) for row in rows}
     assert len(rows) == len(said) == 8
     assert said == {
         "on_npu": "100.0% (4/4) 100.0% 1 0 passed",
-        "half_on_npu": "50.0% (1/2) 36.0% 1 0 1 failed",
-        "leaky": "100.0% (2/2) 100.0% 1 1 1 failed",
+        "half_on_npu": "50.0% (1/2) 36.0% 1 0 1 failed: npu_ratio",
+        "leaky": "100.0% (2/2) 100.0% 1 1 1 failed: qdq_pairs",
         "missing": "- - - - file-not-found",
         "pointer": "- - - - lfs-pointer",
         "corrupt": "- - - - invalid-model",

@@ -5,9 +5,12 @@ Needs the extra ``browser`` and Chromium; skips without them.
 
 from __future__ import annotations
 
+import itertools
 import re
+import runpy
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +122,10 @@ def test_click_on_an_operator_shows_all_about_it(open_page: Any) -> None:
         assert part in detail
     model.locator("[role=option]").nth(0).click()
     assert "wrong-zero" in model.locator(".detail").inner_text()
-    assert "P0: 1 operators" in model.locator(".detail").inner_text()
+    assert (
+        "P0: 1 operator, in 1 tensor, 512 B, out 2 tensors, 64 B"
+        in model.locator(".detail").inner_text()
+    )
 
 
 def test_picture_is_usable_by_keyboard_alone(open_page: Any) -> None:
@@ -267,12 +273,55 @@ def test_paper_shows_what_is_folded(open_page: Any) -> None:
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details.block:not([open])").count() == 0
     page.emulate_media(media="print")
-    assert page.locator("table.operators:visible").count() == 2
+    assert page.locator("table.operators:visible", has_text="kernel-size").count() == 1
     assert page.locator(".toolbar:visible, .controls:visible, .detail:visible").count() == 0
     assert page.locator("section.model .picture [role=option]").count() == 6
     page.emulate_media(media="screen")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("table.operators:visible").count() == 0
+
+
+def test_paper_lists_no_operators_of_a_green_model_and_says_so(open_page: Any) -> None:
+    run = html_runs.mixed_run()
+    page = open_page(run)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    good, bad = section(run, "good", page), section(run, "bad", page)
+    assert good.locator("table.operators:visible").count() == 0
+    assert "not listed one by one" in good.locator(".paper:visible").inner_text()
+    assert (bad.locator("table.operators:visible").count(), bad.locator(".paper").count()) == (1, 0)
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".paper:visible").count() == 0
+    good.locator("summary", has_text="2 operators").click()
+    assert good.locator("table.operators:visible").count() == 1
+
+
+def pages(page: Any) -> int:
+    return len(re.findall(rb"/Type /Page\b", page.pdf(format="A4")))
+
+
+def test_paper_is_not_wasted(open_page: Any) -> None:
+    """A page for each of ten green models with 200 operators, not six."""
+    models = [
+        html_runs.report(*(html_runs.operator(f"c{i}") for i in range(200)), name=f"m{number}")
+        for number in range(10)
+    ]
+    assert pages(open_page(html_runs.run_of(*models))) <= 12
+
+
+def test_explanation_stays_with_its_check_on_paper(open_page: Any) -> None:
+    """Thirty checks of a third of a page each: were they torn, the last page would be another."""
+    text = "\n".join(["npu_ratio", *(f"line {i}" for i in range(1, 36))])
+    outcomes = [replace(html_runs.outcome(f"m{i}", "failed"), text=text) for i in range(30)]
+    page = open_page(GateRun(tuple(outcomes)))
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    height = page.locator("#checks-table tbody").first.bounding_box()["height"]
+    assert height > 300
+    whole = pages(page)
+    page.add_style_tag(content="@media print { .checks tbody { break-inside: auto !important; } }")
+    assert whole > pages(page), "whole checks leave room at the foot of a page"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -324,6 +373,17 @@ def contrast(one: float, other: float) -> float:
 def test_narrow_window_does_not_scroll_sideways(open_page: Any) -> None:
     page = open_page(html_runs.mixed_run(), viewport={"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    for figure in page.locator(".models tbody .number").all():
+        box = figure.bounding_box()
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 400
+    labels = [
+        f.evaluate("e => getComputedStyle(e, '::before').content")
+        for f in page.locator(".models tbody tr").nth(1).locator(".number").all()
+    ]
+    assert labels == ['"NPU ratio"', '"MAC ratio"', '"partitions"', '"Q/DQ pairs"']
+    limits = page.locator(".metrics .unbroken span.unbroken, .limit .unbroken").all()
+    assert limits
+    assert {limit.evaluate("e => e.getClientRects().length") for limit in limits} == {1}
 
 
 def test_picture_marks_partitions_islands_and_transfers(open_page: Any) -> None:
@@ -337,3 +397,65 @@ def test_picture_marks_partitions_islands_and_transfers(open_page: Any) -> None:
     blocks = [b.get_attribute("class") for b in picture.locator("[role=option] rect").all()]
     assert blocks == ["block npu", "block cpu", "block npu", "block unknown"]
     assert picture.locator(".alarm").all_text_contents() == ["!", "◆"]
+
+
+def test_every_transfer_is_labelled_where_there_is_room(open_page: Any) -> None:
+    """The first partition is narrow and lies at the margin: its bytes stand on the other side."""
+    operators = [
+        html_runs.operator(f"c{i}", "cpu" if i % 3 else "npu", i // 3, macs=2_360_000)
+        for i in range(25)
+    ]
+    report = html_runs.report(*operators)
+    sized = (replace(p, input_bytes=12_288, output_bytes=16_384) for p in report.partitions)
+    run = html_runs.run_of(replace(report, partitions=tuple(sized)))
+    page = open_page(run, viewport={"width": 1400, "height": 800})
+    picture = page.locator(".picture")
+    picture.scroll_into_view_if_needed()
+    assert picture.locator(".bytes.out").count() == picture.locator(".bytes.in").count() == 9
+    boxes = [label.bounding_box() for label in picture.locator(".bytes").all()]
+    for one, other in itertools.combinations(boxes, 2):
+        apart = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+        assert apart or abs(one["y"] - other["y"]) > 8
+
+
+def test_scale_of_the_bars_does_not_lie_under_them(open_page: Any) -> None:
+    page = open_page(html_runs.run_of(html_runs.report(html_runs.operator("c", macs=2_360_000))))
+    picture = page.locator(".picture")
+    picture.scroll_into_view_if_needed()
+    scale = picture.locator(".scale").bounding_box()
+    assert picture.locator(".scale").text_content() == "≤ 2.36M"
+    assert scale["x"] + scale["width"] <= picture.locator("path.npu").first.bounding_box()["x"]
+
+
+def test_labels_of_kinds_stay_within_the_chart(open_page: Any) -> None:
+    placements = ("npu", "cpu") * 20
+    now = html_runs.report(*(html_runs.operator(f"c{i}", p) for i, p in enumerate(placements)))
+    before = html_runs.report(*(html_runs.operator(f"c{i}") for i in range(40)))
+    run = html_runs.run_of(now)
+    page = open_page(
+        GateRun(run.outcomes, run.reports, dict.fromkeys(run.reports, before)),
+        viewport={"width": 1000, "height": 800},
+    )
+    chart = page.locator("[data-chart=kinds]")
+    chart.scroll_into_view_if_needed()
+    edge = chart.bounding_box()
+    label = chart.locator("text", has_text="20 NPU · 20 CPU").bounding_box()
+    assert label["x"] + label["width"] <= edge["x"] + edge["width"]
+
+
+def test_partitions_of_parts_of_operators_are_explained(open_page: Any) -> None:
+    """On a backend that knows no conversions, partitions exist and no operator is on the NPU."""
+    whole = html_runs.report(html_runs.operator("a"), html_runs.operator("b"))
+    off = tuple(replace(o, placement="cpu", partition=None) for o in whole.operators)
+    page = open_page(html_runs.run_of(replace(whole, operators=off)))
+    assert "1 of 1 partition runs only parts of operators" in page.locator(".network").inner_text()
+
+
+def test_picture_of_the_documentation_can_be_remade(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    script = runpy.run_path(str(root / "docs" / "html_picture.py"))
+    run = script["run"]()
+    assert any(o.model == script["MODEL"] and o.red for o in run.outcomes)
+    names = {operator.name for report in run.reports.values() for operator in report.operators}
+    assert script["CHOSEN"] in names

@@ -215,7 +215,7 @@ def test_control_characters_in_names_are_left_out_visibly(
     put("on_npu", "a.onnx", name)
     assert main(["init"]) == 0
     printed = capsys.readouterr().out
-    assert "npu-compat.yaml written: 1 models" in printed
+    assert "npu-compat.yaml written: 1 model" in printed
     assert "its name has characters that a gate file cannot hold" in printed
     assert "its name has characters that a gate file cannot hold" in written()
     assert all(line.isprintable() for line in (*printed.splitlines(), *written().splitlines()))
@@ -230,7 +230,7 @@ def test_name_that_no_text_can_hold_is_left_out_visibly(put: Put, capsys: Text) 
         pytest.skip("this file system takes only text as names")
     assert main(["init"]) == 0
     printed = capsys.readouterr().out
-    assert "npu-compat.yaml written: 1 models" in printed
+    assert "npu-compat.yaml written: 1 model" in printed
     assert "left out: bad\N{REPLACEMENT CHARACTER}.onnx" in printed
     assert "# Left out" in written()
     assert main(["check"]) == 0
@@ -243,7 +243,7 @@ def test_models_that_cannot_be_analyzed_are_visible(put: Put, capsys: Text) -> N
     put("dynamic", "dynamic.onnx")
     assert main(["init"]) == 0
     printed = capsys.readouterr().out
-    assert "npu-compat.yaml written: 1 models" in printed
+    assert "npu-compat.yaml written: 1 model" in printed
     for name, code in (("pointer", "lfs-pointer"), ("dynamic", "dynamic-shape")):
         assert f"left out: {name}.onnx: {code}: " in printed
         assert f'#  - "{name}.onnx"   # {code}: ' in written()

@@ -38,7 +38,7 @@ def test_warn_is_shown_and_passes(gate: Gate, run: Run) -> None:
         [
             "npu-compat.yaml::half_on_npu?ethos-n78?::npu_ratio",
             "*npu-compat.yaml:3: NpuCompatWarning: half_on_npu?ethos-n78?: npu_ratio 50.0% *≥ 96%",
-            "half_on_npu?ethos-n78? * 1 warned",
+            "half_on_npu * 1 warned: npu_ratio",
         ]
     )
 

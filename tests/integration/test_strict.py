@@ -127,8 +127,12 @@ def test_selection_that_leaves_nothing_to_judge(
     plain, strict = both(lambda *a: run_with([], *a), *options)
     assert plain.ret in (OK, EMPTY)
     assert strict.ret == RED
-    assert notes(plain) == [f"note: {STRAY}", f"note: {NOTHING}"]
-    assert notes(strict) == [f"ERROR: {STRAY}"]
+    if "--ignore" in options[0]:
+        assert notes(plain) == [f"note: {STRAY}", f"note: {NOTHING}"]
+        assert notes(strict) == [f"ERROR: {STRAY}"]
+    else:  # it was collected
+        assert notes(plain) == [f"note: {NOTHING}"]
+        assert notes(strict) == [f"ERROR: {NOTHING}"]
 
 
 def test_selection_that_leaves_nothing_to_judge_with_xdist(gate: Gate, run_with: Run) -> None:
@@ -136,7 +140,82 @@ def test_selection_that_leaves_nothing_to_judge_with_xdist(gate: Gate, run_with:
     plain, strict = both(lambda *a: run_with(["-n", "2"], *a), "-k", "nobody")
     assert plain.ret == EMPTY
     assert strict.ret == RED
-    assert notes(strict) == [f"ERROR: {STRAY}"]
+    assert notes(strict) == [f"ERROR: {NOTHING}"]
+
+
+@pytest.mark.parametrize(
+    "ini",
+    ["testpaths = tests npu-compat.yaml", "addopts = --ignore=gates", "norecursedirs = gates"],
+)
+@pytest.mark.usefixtures("tests")
+def test_gate_file_in_a_directory_that_the_configuration_leaves_out(
+    ini: str, gate: Gate, run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeini(f"[pytest]\n{ini}\n")
+    gate(GREEN)
+    gate(GREEN.replace("models/on_npu", "../models/half_on_npu"), "gates/npu-compat.yaml")
+    plain, strict = both(run)
+    said = "gates/npu-compat.yaml lies here, but this run did not collect it"
+    assert (plain.ret, notes(plain)) == (OK, [f"note: {said}"])
+    assert (strict.ret, notes(strict)) == (RED, [f"ERROR: {said}"])
+
+
+@pytest.mark.parametrize("argument", ["..", "../models/../npu-compat.yaml", "../link"])
+def test_gate_file_under_another_spelling_of_its_path_was_collected(
+    argument: str, gate: Gate, run_with: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "pytest.ini").write_text("[pytest]\n")
+    gate(
+        GREEN.replace("models/", "../models/") if "link" in argument else GREEN,
+        "real/npu-compat.yaml" if "link" in argument else "npu-compat.yaml",
+    )
+    if "link" in argument:
+        (project / "link").symlink_to(project / "real")
+    monkeypatch.chdir(project / "models")
+    result = run_with([], "--npu-strict", argument)
+    assert (result.ret, notes(result)) == (OK, [])
+
+
+def test_check_that_something_else_than_a_waiver_excuses(
+    gate: Gate, run: Run, pytester: pytest.Pytester
+) -> None:
+    gate(GREEN.replace("on_npu", "half_on_npu"))
+    pytester.makeconftest(
+        "import pytest\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    for item in items: item.add_marker(pytest.mark.xfail)\n"
+    )
+    result = run()
+    assert result.ret == RED
+    (note,) = notes(result)
+    assert "npu_ratio failed, and pytest was told not to mind" in note
+
+
+def test_check_that_a_conftest_takes_away(gate: Gate, run: Run, pytester: pytest.Pytester) -> None:
+    gate(GREEN.replace("[models", "[models/leaky.onnx, models"))
+    pytester.makeconftest("def pytest_collection_modifyitems(items): items[:] = items[1:]\n")
+    plain, strict = both(run)
+    assert (plain.ret, strict.ret) == (OK, RED)
+    assert "nobody judged leaky[ethos-n78]::npu_ratio" in notes(plain)[0]
+
+
+@pytest.mark.usefixtures("project")
+def test_tests_of_other_plugins_in_yaml_are_none_of_ours(
+    run_with: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest(
+        "import pytest\n"
+        "class Item(pytest.Item):\n"
+        "    def runtest(self): assert False\n"
+        "class Other(pytest.File):\n"
+        "    def collect(self): yield Item.from_parent(self, name='x')\n"
+        "def pytest_collect_file(file_path, parent):\n"
+        "    if file_path.name == 'test_a.yaml': return Other.from_parent(parent, path=file_path)\n"
+    )
+    pytester.path.joinpath("test_a.yaml").write_text("a: 1\n")
+    result = run_with([])
+    assert result.ret == RED
+    assert "NPU compatibility" not in result.stdout.str()
 
 
 @pytest.mark.usefixtures("tests")

@@ -151,6 +151,55 @@ def test_pin_that_does_not_fit(
         onnx_file.read(path, {name: shape})
 
 
+def halved_and_back(path: Path) -> Path:
+    """A network that pools, scales up again, and joins the result with its input."""
+    scales = helper.make_tensor("scales", TensorProto.FLOAT, [4], [1.0, 1.0, 2.0, 2.0])
+    nodes = [
+        helper.make_node("Constant", [], ["scales"], value=scales),
+        helper.make_node("MaxPool", ["x"], ["half"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Resize", ["half", "", "scales"], ["whole"]),
+        helper.make_node("Concat", ["x", "whole"], ["y"], "join", axis=1),
+    ]
+    return write(path, nodes, [1, 3, "height", "width"])
+
+
+def test_pins_that_the_models_shapes_contradict(tmp_path: Path) -> None:
+    path = halved_and_back(tmp_path / "m.onnx")
+    assert onnx_file.read(path, {"x": (1, 3, 6, 4)}).graph.type_of("y").shape == (1, 6, 6, 4)
+    with pytest.raises(ModelError) as caught:
+        onnx_file.read(path, {"x": (1, 3, 5, 4)})
+    assert caught.value.code == "dynamic-shape"
+    assert "`inputs: {x: [1, 3, 5, 4]}`" in caught.value.message
+    assert "join (Concat)" in caught.value.message
+    assert "Inferred=4 Declared=5 Dimension=2" in caught.value.message
+    assert "multiples of 32" in caught.value.hint
+
+
+def test_pins_that_leave_nothing_to_compute(tmp_path: Path) -> None:
+    nodes = [helper.make_node("AveragePool", ["x"], ["y"], "pool", kernel_shape=[7, 7])]
+    path = write(tmp_path / "m.onnx", nodes, [1, 3, "height", "width"])
+    assert onnx_file.read(path, {"x": (1, 3, 7, 7)}).graph.type_of("y").shape == (1, 3, 1, 1)
+    with pytest.raises(ModelError, match=r"pool \(AveragePool\).*\[1, 3, -3, 1\]"):
+        onnx_file.read(path, {"x": (1, 3, 3, 7)})
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(helper.make_node("Mystery", ["a"], ["y"], domain="com.example"), id="unknown"),
+        pytest.param(helper.make_node("Concat", ["a"], ["y"]), id="without its attribute"),
+    ],
+)
+def test_what_inference_never_knew_is_no_fault_of_the_pins(
+    tmp_path: Path, odd: onnx.NodeProto
+) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["a"]), odd]
+    path = write(tmp_path / "m.onnx", nodes, ["N", 4])
+    graph = onnx_file.read(path, {"x": (1, 4)}).graph
+    assert graph.type_of("a").shape == (1, 4)
+    assert graph.type_of("y").static_shape is None
+
+
 def test_nodes_of_one_name_stay_distinguishable(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Relu", ["x"], ["a"], "same"),
@@ -170,8 +219,9 @@ def test_unknown_operator_does_not_sink_the_model(tmp_path: Path) -> None:
         helper.make_node("Relu", ["x"], ["a"]),
         helper.make_node("Mystery", ["a"], ["y"], "m", domain="com.example"),
     ]
-    kinds = [n.kind for n in onnx_file.read(write(tmp_path / "m.onnx", nodes)).graph.nodes]
-    assert kinds == ["Relu", "Mystery"]
+    graph = onnx_file.read(write(tmp_path / "m.onnx", nodes)).graph
+    assert [n.kind for n in graph.nodes] == ["Relu", "Mystery"]
+    assert graph.type_of("a").shape == (1, 4)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.analysis.report import HazardInfo, OperatorInfo, Report
+from pytest_npu_compat.model.onnx_file import FEW_ELEMENTS
 from pytest_npu_compat.render.analysis_report import LANGUAGES, analysis_report
 from pytest_npu_compat.render.findings import find, wanted_excerpts
 from pytest_npu_compat.run.excerpt import Excerpt
@@ -73,6 +75,7 @@ ESTIMATED = dataclasses.replace(
         "estimated_latency": make.Ranged(41.0, "ms", low=20.5, high=99.0),
         "estimated_dram_bytes": make.Ranged(3e6, "bytes", low=2e6, high=4e6),
     },
+    platform=Platform().assumptions(),
 )
 
 RUNS = {
@@ -90,7 +93,8 @@ RUNS = {
 
 
 def page(reports: Sequence[Report], language: str = "en", **options: str) -> str:
-    excerpt = Excerpt(("qnn.conv2d",), ("clip",), ("lv1: int8[1] = clip(lv0)",))
+    lines = ("lv1: int8[1] = clip(lv0)",)
+    excerpt = Excerpt(("qnn.conv2d",), ("clip",), lines, frozenset(["int8"]))
     excerpts = dict.fromkeys(wanted_excerpts(reports), excerpt)
     return analysis_report(find(reports, excerpts), language, **options)
 
@@ -206,9 +210,23 @@ def test_estimates_are_marked_or_missing() -> None:
     assert "nothing was timed" in with_them
     assert "41.0 ms (20.5 ms – 99.0 ms) | – | – | 3 MB (2 MB – 4 MB) |" in with_them
     assert "not estimated" not in with_them
+    assert "- No estimates of `clean`: they were not asked for.\n" in with_them
+    assert "| `clean` | – | – | – | – |" in with_them
     without = section(page([CLEAN]), "Estimates")
     assert "not estimated; run with `--estimate`" in without
     assert "|" not in without
+
+
+def test_the_machine_that_estimates_assume_is_shown() -> None:
+    text = section(page([ESTIMATED]), "Estimates")
+    assert "The estimates assume this machine" in text
+    assert "| `invocation` | `100 us` | `20 us` | `500 us` | Time from the CPU's call" in text
+    assert "| `clock` | `1.25 GHz` | – | – | Clock of the NPU |" in text
+    assert "above 1 the NPU gains" in text
+    fast = dataclasses.replace(ESTIMATED, platform=Platform(clock=2e9).assumptions())
+    both = section(page([ESTIMATED, fast]), "Estimates")
+    assert "The estimates of `models/clean.onnx #2` assume this machine" in both
+    assert "assume this machine" not in page([CLEAN])
 
 
 def test_no_advice_if_nothing_is_wrong() -> None:
@@ -229,13 +247,36 @@ def test_islands_are_shown_with_their_ir() -> None:
     assert "No Q/DQ pairs (1 model)." in section(page([CLEAN]), "Conversion overhead (Q/DQ pairs)")
 
 
+@pytest.mark.parametrize(
+    ("language", "dtypes", "said"),
+    [
+        ("en", ["int8", "uint8"], "`Relu` in `clean` stays in integers:"),
+        (
+            "en",
+            ["float32"],
+            "`Relu` in `clean` is computed in float, without conversions of its own:",
+        ),
+        ("ko", ["int8"], "`clean` 모델의 `Relu` 처리 (정수 상태 유지):"),
+        ("ko", ["float32"], "`clean` 모델의 `Relu` 처리 (자체 변환 없이 float 연산):"),
+    ],
+)
+def test_what_an_operator_without_conversions_computes_in(
+    language: str, dtypes: list[str], said: str
+) -> None:
+    excerpt = Excerpt((), ("op",), (), frozenset(dtypes))
+    reports = [CLEAN, LEAKY]
+    findings = find(reports, dict.fromkeys(wanted_excerpts(reports), excerpt))
+    (line,) = re.findall(r"^.*`Relu`.*:$", analysis_report(findings, language), re.MULTILINE)
+    assert line == said
+
+
 def test_without_excerpts_there_is_no_ir() -> None:
     assert "```" not in analysis_report(find([LEAKY]))
 
 
 def test_long_excerpt_is_cut() -> None:
     lines = tuple(f"lv{i}: int8[1] = op(lv)" for i in range(40))
-    excerpts = dict.fromkeys(wanted_excerpts([LEAKY]), Excerpt((), ("op",), lines))
+    excerpts = dict.fromkeys(wanted_excerpts([LEAKY]), Excerpt((), ("op",), lines, frozenset()))
     text = analysis_report(find([LEAKY], excerpts))
     block = text.split("```text\n")[1].split("\n```")[0].splitlines()
     assert len(block) == 12
@@ -247,9 +288,59 @@ def test_one_model_is_not_compared() -> None:
     assert text.strip().startswith("A comparison needs two analyzed models; this run has 1.")
 
 
+def test_causes_as_frequent_as_each_other() -> None:
+    model = make.report(make.on_cpu("s"), make.on_cpu("c", "Conv", make.KERNEL))
+    assert (
+        "- **Most frequent causes**: `operator-not-supported` (`Slice`), `kernel-size` (`Conv`), "
+        "each with 1 of the 2 operators off the NPU.\n"
+    ) in page([model])
+    assert (
+        "- **Cause**: `operator-not-supported` (`Slice`), for 1 operator; no other is off the NPU. "
+        "Slice has no form.\n"
+    ) in page([make.report(make.on_cpu("s"))])
+    many = [
+        make.on_cpu(f"o{i}", f"K{i}", dataclasses.replace(make.SLICE, rule=f"r{i}"))
+        for i in range(9)
+    ]
+    assert "`r5` (`K5`) and 3 more, each with 1 of the 9 operators" in page([make.report(*many)])
+
+
+def test_equal_models_are_compared_in_one_line() -> None:
+    half = make.report(make.on_npu("c1"), make.on_cpu("s1"))
+    named = [dataclasses.replace(half.model, name=f"m{i}") for i in range(25)]
+    models = [dataclasses.replace(half, model=model) for model in named]
+    text = section(page([CLEAN, *models]), "Comparison of the models")
+    assert (
+        "- 25 models (`m0`, `m1`, `m2`, `m3`, `m4`, `m5` and 19 more), each against `clean`: 1 operator"
+    ) in text
+    assert text.count(" against ") == 1
+
+
+def test_a_rule_is_shown_with_the_kinds_that_break_it() -> None:
+    models = [make.on_cpu(k, k, dataclasses.replace(make.SLICE, message=k)) for k in ("A", "B")]
+    text = page([make.report(*models)])
+    assert "- `operator-not-supported` (`A`) in `net`: `A`.\n" in text
+    assert "- `operator-not-supported` (`B`) in `net`: `B`.\n" in text
+
+
 def test_operators_without_a_reason_are_stated() -> None:
     assert "1 operator is off the NPU without a reason" in page([BAD])
     assert "without a reason" not in page([CLEAN])
+
+
+def test_pairs_that_are_left_out_are_told() -> None:
+    models = [make.report(make.on_npu("a", f"Kind{i}"), name=f"m{i}") for i in range(6)]
+    assert " The first 10 pairs are shown; there are more.\n" in page(models)
+    assert " 모델 쌍이 더 있으나 처음 10개만 표시합니다.\n" in page(models, "ko")
+    fewer = page(models[:5])
+    assert "Scales, values of constants and the connections between operators were not" in fewer
+    assert "there are more" not in fewer
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_constants_that_can_play_a_part_are_told(language: str) -> None:
+    """The figure is the importer's; a page must not import that, and ONNX with it."""
+    assert f"{FEW_ELEMENTS:,}" in page([CLEAN], language).splitlines()[-1]
 
 
 # Names from model files
@@ -294,7 +385,7 @@ def renamed(name: str) -> list[Report]:
 @pytest.mark.parametrize("name", NASTY)
 def test_names_are_harmless(name: str, language: str) -> None:
     reports = renamed(name)
-    excerpt = Excerpt((name,), (name,), (f"lv: int8 = {name}()",))
+    excerpt = Excerpt((name,), (name,), (f"lv: int8 = {name}()",), frozenset(["int8"]))
     excerpts = dict.fromkeys(wanted_excerpts(reports), excerpt)
     text = analysis_report(find(reports, excerpts), language)
     usual = analysis_report(find(renamed("usual")), language)

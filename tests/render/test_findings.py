@@ -9,12 +9,23 @@ import reports as make
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_npu_compat.analysis.report import HazardInfo, MetricValue, Report, TargetInfo
+from pytest_npu_compat.analysis.costs import EstimateInfo
+from pytest_npu_compat.analysis.platform import Platform
+from pytest_npu_compat.analysis.report import (
+    ASSUMED_INT8,
+    HazardInfo,
+    MetricValue,
+    Reason,
+    Report,
+    TargetInfo,
+)
 from pytest_npu_compat.render.findings import Findings, find, wanted_excerpts
 from pytest_npu_compat.render.findings.groups import group_of
 from pytest_npu_compat.render.findings.models import kind_rows
-from pytest_npu_compat.render.findings.values import Estimate, Names, Share, Verbatim
+from pytest_npu_compat.render.findings.values import Estimate, Listed, Names, Share, Verbatim
+from pytest_npu_compat.render.text import ISLAND_REMEDY
 from pytest_npu_compat.run.excerpt import Excerpt
+from pytest_npu_compat.target.byoc import FLOAT_REMEDY
 
 CLEAN = make.report(make.on_npu("c1"), make.on_npu("r1", "Relu"), name="clean")
 HALF = make.report(make.on_npu("c1"), make.on_cpu("s1"), name="half")
@@ -147,6 +158,14 @@ def test_doubts_are_stated_only_where_there_are_some() -> None:
     assert find([doubtful]).advice[0].why.id == "advice.hazard"
 
 
+def test_a_float_model_judged_as_if_quantized_is_a_forecast() -> None:
+    info = dataclasses.replace(CLEAN.model, name="float", quantization=ASSUMED_INT8)
+    found = find([CLEAN, dataclasses.replace(CLEAN, model=info)])
+    (statement,) = (s for s in found.key if s.id == "key.forecast")
+    assert statement.values == {"models": Names((Verbatim("float"),))}
+    assert "key.forecast" not in keys(find([CLEAN]))
+
+
 # Operators by kind
 
 
@@ -229,6 +248,32 @@ def test_causes_are_collected_over_models() -> None:
     assert (slices.first.text, texts(slices.at)) == ("half", ["s1"])
 
 
+def test_the_most_frequent_cause() -> None:
+    def of(*kinds: str) -> list[tuple[str, object]]:
+        operators = [make.on_cpu(f"o{i}", kind, reason(kind)) for i, kind in enumerate(kinds)]
+        key = find([make.report(make.on_npu("c"), *operators)]).key
+        return [(s.id, s.values.get("operators")) for s in key if s.id.startswith("key.cause")]
+
+    def reason(kind: str) -> Reason:
+        return dataclasses.replace(make.SLICE, message=f"{kind} has no form.")
+
+    assert of("Slice", "Slice", "Mul") == [("key.cause", 2)]
+    assert of("Slice") == of("Slice", "Slice") == [("key.cause.only", None)]
+    assert of("Slice", "Slice", "Mul", "Mul", "Pad") == [("key.causes", 2)]
+    assert of() == []
+
+
+def test_causes_of_which_none_is_the_most_frequent_are_all_named() -> None:
+    model = make.report(make.on_cpu("s"), make.on_cpu("c", "Conv", make.KERNEL))
+    (statement,) = (s for s in find([model]).key if s.id == "key.causes")
+    causes = statement.values["causes"]
+    assert isinstance(causes, Listed)
+    assert [s.values for s in causes.statements] == [
+        {"rule": Verbatim("operator-not-supported"), "kinds": Names((Verbatim("Slice"),))},
+        {"rule": Verbatim("kernel-size"), "kinds": Names((Verbatim("Conv"),))},
+    ]
+
+
 def test_operators_without_a_reason_are_not_lost() -> None:
     silent = dataclasses.replace(make.on_cpu("x"), reasons=())
     found = find([make.report(make.on_npu("c"), silent)])
@@ -246,6 +291,25 @@ def test_advice_that_gains_most_comes_first() -> None:
     )
     advice = find([model]).advice
     assert [a.why.id for a in advice] == ["advice.macs", "advice.operators", "advice.islands"]
+
+
+def test_pairs_on_a_backend_of_tvm_want_the_float_model() -> None:
+    """There, an operator with an integer form is a pair like any other."""
+    backend = dataclasses.replace(leaky(placement="cpu"), target=TargetInfo("nnapi", ""))
+    islands = [a.action.text for a in find([backend]).advice if a.why.id == "advice.islands"]
+    assert islands == [FLOAT_REMEDY]
+    both = find([backend, leaky("other")]).advice
+    assert {a.action.text: texts(a.models) for a in both if a.why.id == "advice.islands"} == {
+        FLOAT_REMEDY: ["leaky[nnapi]"],
+        ISLAND_REMEDY: ["other[ethos-n78:4tops-4ple]"],
+    }
+
+
+def test_what_a_rule_advises_is_not_advised_again_for_the_pairs() -> None:
+    conversion = Reason("conversion-on-cpu", "No pattern.", "Relu", None, FLOAT_REMEDY)
+    operator = make.on_cpu("r1", "Relu", conversion)
+    report = make.report(operator, islands=[make.island(operator)], target=TargetInfo("nnapi", ""))
+    assert [a.why.id for a in find([report]).advice] == ["advice.operators"]
 
 
 def test_nothing_wrong_means_no_advice() -> None:
@@ -267,25 +331,26 @@ def test_islands_are_grouped_by_kind_and_placement() -> None:
 
 def test_the_ir_of_an_island_is_shown_with_the_first() -> None:
     models = [CLEAN, leaky("a"), leaky("b")]
-    relu, island = Excerpt((), ("clip",), ("lv1",)), Excerpt((), ("qnn.dequantize",), ("lv2",))
+    relu = Excerpt((), ("clip",), ("lv1",), frozenset(["int8"]))
+    island = Excerpt((), ("qnn.dequantize",), ("lv2",), frozenset(["int8", "float32"]))
     wanted = wanted_excerpts(models)
     assert {(w.model, w.operators) for w in wanted} == {(0, ("r1",)), (1, ("r1",))}
     found = find(models, {w: relu if w.model == 0 else island for w in wanted})
     assert found.islands[0].excerpt == island
-    assert [exchange.integer for exchange in found.exchanges] == [relu, relu]
+    assert [exchange.unconverted for exchange in found.exchanges] == [relu, relu]
 
 
-def test_an_excerpt_with_a_dequantize_is_not_called_integer() -> None:
+def test_an_excerpt_with_a_conversion_is_not_called_one_without() -> None:
     models = [leaky("a", "npu"), leaky("b", "cpu")]
     renamed = [
         dataclasses.replace(o, kind="Elu") if o.kind == "LeakyRelu" else o
         for o in models[1].operators
     ]
     models[1] = dataclasses.replace(models[1], operators=tuple(renamed))
-    excerpt = Excerpt((), ("qnn.dequantize", "elu"), ())
+    excerpt = Excerpt((), ("qnn.dequantize", "elu"), (), frozenset(["int8", "float32"]))
     found = find(models, dict.fromkeys(wanted_excerpts(models), excerpt))
     assert len(found.exchanges) == 1
-    assert found.exchanges[0].integer is None
+    assert found.exchanges[0].unconverted is None
 
 
 def test_an_island_of_several_operators_is_shown_whole() -> None:
@@ -325,6 +390,51 @@ def test_models_that_differ_in_more_or_less_are_no_exchange(other: Report) -> No
     assert find([CLEAN, other]).exchanges == ()
 
 
+def pooled(kind: str, pool: str = "2x2", **fields: object) -> Report:
+    """A model with one activation and one pool."""
+    shaped = {"kernel": pool, "strides": "2x2"}
+    activation = make.on_npu("a", kind, attributes={"input type": "int8", **fields})
+    return make.report(
+        make.on_npu("c1"), activation, make.on_npu("p", "MaxPool", attributes=shaped), name=kind
+    )
+
+
+def test_a_pair_has_the_same_attributes() -> None:
+    relu = pooled("Relu", minimum="0")
+    assert len(find([relu, pooled("LeakyRelu", alpha="0.1")]).exchanges) == 1
+    # What the activation changes by itself is no other difference.
+    assert len(find([relu, pooled("Clip", minimum="-1")]).exchanges) == 1
+    # The pool could be what changes the figures.
+    assert find([relu, pooled("LeakyRelu", pool="3x3")]).exchanges == ()
+
+
+def test_a_pool_of_another_kind_and_kernel_is_no_exchange() -> None:
+    def pool(kind: str, kernel: str) -> Report:
+        return make.report(make.on_npu("p", kind, attributes={"kernel": kernel}), name=kind)
+
+    assert len(find([pool("MaxPool", "2x2"), pool("AveragePool", "2x2")]).exchanges) == 1
+    assert find([pool("MaxPool", "2x2"), pool("AveragePool", "3x3")]).exchanges == ()
+
+
+def test_an_activation_inside_of_an_operator_is_a_difference() -> None:
+    fused = make.report(make.on_npu("c1", nodes=("c1", "r")), make.on_npu("l", "Elu"), name="fused")
+    assert find([CLEAN, fused]).exchanges == ()
+
+
+def test_reports_without_attributes_are_not_paired() -> None:
+    old = [dataclasses.replace(report, schema_version="1.0") for report in (CLEAN, leaky())]
+    assert find(old).exchanges == ()
+    assert find([CLEAN, old[1]]).exchanges == ()
+
+
+def test_pairs_that_are_left_out_are_told() -> None:
+    for models, cut in ((4, False), (5, False), (6, True)):
+        kinds = [make.report(make.on_npu("a", f"Kind{i}"), name=f"m{i}") for i in range(models)]
+        found = find(kinds).comparison
+        assert found
+        assert (len(found.exchanges), found.cut) == (min(models * (models - 1) // 2, 10), cut)
+
+
 def test_ranking() -> None:
     found = find([HALF, leaky(), CLEAN, make.failed()]).comparison
     assert found
@@ -333,7 +443,7 @@ def test_ranking() -> None:
         (2, "leaky"),
         (3, "half"),
     ]
-    points = {d.model.text: [p.id for p in d.points] for d in found.differences}
+    points = {texts(d.models)[0]: [p.id for p in d.points] for d in found.differences}
     assert points == {"leaky": ["difference.islands"], "half": ["difference.off"]}
 
 
@@ -342,6 +452,13 @@ def test_equal_models_share_a_rank_and_have_no_differences() -> None:
     assert found
     assert [rank for rank, _ in found.ranking] == [1, 1]
     assert found.differences == ()
+
+
+def test_what_makes_several_models_worse_is_said_once() -> None:
+    same = [dataclasses.replace(HALF, model=dataclasses.replace(HALF.model, name=n)) for n in "abc"]
+    found = find([CLEAN, *same[:2], leaky(), same[2]]).comparison
+    assert found
+    assert [texts(d.models) for d in found.differences] == [["leaky"], ["a", "b", "c"]]
 
 
 def test_every_worse_model_has_a_difference() -> None:
@@ -357,13 +474,70 @@ def test_every_worse_model_has_a_difference() -> None:
 
 
 def test_estimates_are_optional() -> None:
-    assert find([CLEAN]).estimated == ()
+    assert find([CLEAN]).estimates is None
     latency = make.Ranged(4.0, "ms", low=3.0, high=9.0)
     metrics = {**CLEAN.metrics, "estimated_latency": latency}
     model = dataclasses.replace(CLEAN, metrics=metrics)
     found = find([model, HALF])
-    assert [m.label.text for m in found.estimated] == ["clean"]
+    assert found.estimates
+    assert found.estimates.some
     assert found.models[0].estimates == {"estimated_latency": Estimate(3.0, 4.0, 9.0, "ms")}
+
+
+def missing(found: Findings) -> dict[str, list[str]]:
+    """Id of a reason for which there are no estimates -> the models."""
+    assert found.estimates
+    assert not found.estimates.some
+    return {s.id: texts(s.values["models"]) for s in found.estimates.missing}  # type: ignore[arg-type]
+
+
+def test_models_without_estimates_are_told_with_the_reason() -> None:
+    def report(name: str, **fields: object) -> Report:
+        return make.report(make.on_npu("c"), name=name, **fields)
+
+    reports = [
+        report("no model"),
+        report("operators", estimate=EstimateInfo(None, None, not_estimable=("lstm",))),
+        report("borders", estimate=EstimateInfo(None, None)),
+        make.failed("first"),
+        make.failed("second"),
+    ]
+    expected = {
+        "performance.missing.target": ["no model"],
+        "performance.missing.operators": ["operators"],
+        "performance.missing.borders": ["borders"],
+        "performance.missing.failed": ["first", "second"],
+    }
+    assert missing(find(reports, estimate=True)) == expected
+    # Who reads reports alone cannot know what was asked for.
+    without = {**expected, "performance.missing.not_asked": ["no model"]}
+    del without["performance.missing.target"]
+    assert missing(find(reports)) == without
+    assert missing(find([make.failed()], estimate=True)) == {
+        "performance.missing.failed": ["broken"]
+    }
+
+
+def test_what_estimates_assume() -> None:
+    metrics = {**CLEAN.metrics, "estimated_latency": MetricValue(1.0, "ms")}
+    usual, fast = Platform().assumptions(), Platform(clock=2e9).assumptions()
+    one, two, other = (
+        dataclasses.replace(CLEAN, metrics=metrics, platform=platform)
+        for platform in (usual, usual, fast)
+    )
+    found = find([one, HALF, two]).estimates
+    assert found
+    (platform,) = found.platforms
+    assert platform.models == Names(())
+    constants = {c.name.text: c for c in platform.constants}
+    assert list(constants) == list(usual)
+    assert constants["clock"].nominal == Verbatim("1.25 GHz")
+    assert constants["clock"].low is constants["clock"].high is None
+    invocation = constants["invocation"]
+    assert (invocation.low, invocation.high) == (Verbatim("20 us"), Verbatim("500 us"))
+    several = find([one, other, two]).estimates
+    assert several
+    assert [len(texts(p.models)) for p in several.platforms] == [2, 1]
 
 
 def test_an_estimate_without_a_range_is_its_own() -> None:

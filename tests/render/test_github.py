@@ -10,6 +10,7 @@ from hypothesis import given
 
 from pytest_npu_compat.gate.outcome import GateRun
 from pytest_npu_compat.render import github
+from pytest_npu_compat.render.changes import LEFT
 from pytest_npu_compat.render.github import annotation_lines, format_outputs, outputs, publish
 
 
@@ -52,8 +53,28 @@ def test_at_most_ten_then_a_pointer_to_the_summary() -> None:
     assert [line.split(" ")[0] for line in lines[:10]] == ["::error"] * 10
     assert lines[10] == (
         "::notice title=npu-compat::12 of 12 checks fail in 12 of 12 models. "
-        "2 more stand in the summary of this job."
+        "2 more: see the summary of this job. Where it is cut, the JSON, JUnit and HTML files of the run "
+        "have all."
     )
+
+
+def test_pointer_promises_nothing_that_the_summary_has_not(tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    run = GateRun(tuple(runs.outcome(f"m{i}") for i in range(3000)))
+    last = publish(run, {"GITHUB_STEP_SUMMARY": str(summary)}).splitlines()[-1]
+    assert "of 3000 failures" in summary.read_text(encoding="utf-8").splitlines()[-1]
+    assert "2990 more: see the summary of this job. Where it is cut, the JSON, JUnit" in last
+
+
+def test_operators_that_left_are_told_once() -> None:
+    listed = f"{LEFT}\n  conv_1: kernel 3x3 -> 4x4\n\n1 of 2 operators is not on the NPU"
+    red = runs.outcome(
+        message="npu_ratio 50.0%",
+        text=f"npu_ratio 50.0%\n\n{listed}",
+        regressions=("conv_1: kernel 3x3 -> 4x4",),
+    )
+    (line,) = annotation_lines(GateRun((red,))).splitlines()
+    assert line.count("conv_1") == line.count("left the NPU") == 1
 
 
 def test_exactly_ten_need_no_pointer() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def test_data_of_an_operator() -> None:
         (GateRun((html_runs.outcome(),)), "The check holds"),
         (
             GateRun((html_runs.outcome(), html_runs.outcome("n", "waived"))),
-            "1 of 2 checks hold; 1 waived",
+            "1 of 2 checks holds; 1 waived",
         ),
         (GateRun((html_runs.outcome(status="failed"),)), "1 of 1 check fails, in 1 model"),
         (
@@ -235,3 +236,33 @@ def test_vendored_libraries_are_those_of_the_readme() -> None:
 
 def test_page_without_data_is_light() -> None:
     assert len(to_html(GateRun()).encode()) < 1_000_000
+
+
+def test_error_of_a_gate_file_tells_its_place_and_headline_once() -> None:
+    text = "npu-compat.yaml:4:14: Unknown key.\n  4 | model: []\n    | ^"
+    run = GateRun(notes=(Note("gate-error", "error", text, "npu-compat.yaml", 4),))
+    shown = Page(to_html(run)).text
+    assert shown.count("npu-compat.yaml") == shown.count("Unknown key.") == 1
+    assert "4 | model: []" in shown
+
+
+def test_limit_stays_on_one_line_and_is_the_same_text() -> None:
+    message = "npu_ratio 50.0% <b>, required ≥ 96%, exactly 0"
+    check = replace(html_runs.outcome(status="failed"), message=message, text=message)
+    text = to_html(GateRun((check,)))
+    assert '<span class="unbroken">≥ 96%</span>, <span class="unbroken">exactly 0</span>' in text
+    assert message in Page(text).text
+    assert "<b>" not in text
+
+
+def test_same_explanation_is_told_once_on_paper() -> None:
+    first = html_runs.outcome(status="failed")
+    same = replace(
+        html_runs.outcome(status="failed", metric="npu_mac_ratio"),
+        text=f"npu_mac_ratio\n{first.text.partition(chr(10))[2]}",
+    )
+    other = replace(html_runs.outcome(status="failed", metric="hazards"), text="hazards\n\n  else")
+    elsewhere = replace(html_runs.outcome("n", "failed"), text=first.text)
+    view = page_view(GateRun((first, same, other, elsewhere)))
+    assert view.repeats == {same.id: "npu_ratio"}
+    assert to_html(GateRun((first, same))).count('<details class="screen">') == 1

@@ -12,7 +12,7 @@ import xmlschema
 from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from pytest_npu_compat.gate.outcome import GateRun
+from pytest_npu_compat.gate.outcome import GateRun, Note
 from pytest_npu_compat.render.junit import to_junit
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "data" / "junit-10.xsd")
@@ -124,3 +124,10 @@ def test_file_is_valid_and_red_exactly_if_the_run_is(run: GateRun) -> None:
     assert bad == int(root.get("failures", "")) + int(root.get("errors", ""))
     assert (bad == 0) == run.passed
     assert len(list(root.iter("testcase"))) == int(root.get("tests", ""))
+
+
+def test_error_of_a_gate_file_tells_its_place_once() -> None:
+    text = "npu-compat.yaml:4:14: Unknown key.\n  4 | model: []"
+    run = GateRun(notes=(Note("gate-error", "error", text, "npu-compat.yaml", 4),))
+    failures = [f for f in ET.fromstring(to_junit(run).encode()).iter("failure") if f.text]
+    assert failures[0].text == text

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from string import Formatter
 
 import pytest
+from said import PACKAGE, rule_texts, said, strings
 
-import pytest_npu_compat
 from pytest_npu_compat.model.errors import ERROR_CODES
 from pytest_npu_compat.render.findings.values import (
     Bytes,
     Estimate,
     Message,
     Names,
+    Phrase,
     Prose,
     Share,
     Value,
@@ -33,10 +30,6 @@ from pytest_npu_compat.render.language import (
     catalogue,
     translate,
 )
-from pytest_npu_compat.render.text import ISLAND_REMEDY
-from pytest_npu_compat.target.ethos_n78 import catalog, unmatched
-
-PACKAGE = Path(pytest_npu_compat.__file__).parent
 
 PARTICLE = r"\}\W*?(은|는|이|가|을|를|과|와|으로|로|아|야|이나|나|이랑|랑)(?=[\s,.)]|$)"
 """A particle whose form depends on the word before it, right after a placeholder."""
@@ -104,17 +97,37 @@ def test_every_error_has_a_sentence() -> None:
         (Names(()), "–"),
         (Names((Verbatim("a"), Verbatim("b"))), "`a`, `b`"),
         (Prose("Use 3x3."), "Use 3x3."),
+        (Phrase("no bias"), "`no bias`"),
         (Message("model"), "Model"),
         (Share(2, 3), "66.7% (2/3)"),
         (Share(9999, 10000), "99.99% (9,999/10,000)"),
         (Bytes(134832), "134.8 kB"),
         (Estimate(3, 4, 12, "ms"), "4.00 ms (3.00 ms – 12.0 ms)"),
+        (Estimate(0.0000312, 0.00004, 0.012, "ms"), "0.0400 µs (0.0312 µs – 12.0 µs)"),
+        (Estimate(0, 0.1, 1234.5, "ms"), "0.100 ms (0 ms – 1,234 ms)"),
+        (Estimate(1e-12, 1e-12, 1e-12, "ms"), "1e-09 µs"),
+        (Estimate(0.0123, 0.0123, 0.0123, "x"), "0.0123 ×"),
         (Estimate(2, 2, 2, "x"), "2.00 ×"),
         (Estimate(1000, 2000, 3000, "bytes"), "2 kB (1 kB – 3 kB)"),
     ],
 )
 def test_values_are_shown(value: Value, shown: str) -> None:
     assert Language("en").show(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        ("no bias", "`바이어스 없음`"),
+        ("its input 'x' is not quantized", "`양자화되지 않은 입력 'x'`"),
+        ("at least 8, a multiple of 8", "`8 이상, 8의 배수`"),
+        ("scale 1e-05, zero point -128", "`스케일 1e-05, 영점 -128`"),
+        ("16384 (on 4tops-4ple)", "`16384 (4tops-4ple 기준)`"),
+        ("4x4", "`4x4`"),
+    ],
+)
+def test_values_in_words_are_translated(english: str, korean: str) -> None:
+    assert Language("ko").show(Phrase(english)) == korean
 
 
 def test_only_the_first_names_are_shown() -> None:
@@ -140,19 +153,6 @@ def test_numbers_take_their_noun() -> None:
 # Translations of rules
 
 
-def rule_texts() -> Iterator[str]:
-    """All that a target says of itself, with general allowed values."""
-    for entry in catalog.CATALOG:
-        for rule in entry.constraints:
-            yield from (rule.message, rule.remedy)
-    for hazard in catalog.all_hazards():
-        yield from (hazard.message, hazard.remedy)
-    for kind in (*unmatched.NEVER_OFFLOADED, "Anything"):
-        violation = unmatched.never_offloaded(kind, kind)
-        yield from (violation.message, violation.remedy)
-    yield ISLAND_REMEDY
-
-
 @pytest.mark.parametrize("text", sorted({text for text in rule_texts() if text}))
 def test_every_rule_is_translated(text: str) -> None:
     korean = translate(text)
@@ -168,8 +168,20 @@ def test_a_translation_keeps_its_values(english: str) -> None:
     assert numbers(english) == numbers(korean)
 
 
-def test_unknown_text_stays_as_it_is() -> None:
-    assert translate("Nobody wrote this.") == "Nobody wrote this."
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nobody wrote this.",
+        "Use a 3x3 kernel for it.",
+        "one to many",
+        "conv of 4",
+        "both of them",
+        "a for b c",
+    ],
+)
+def test_unknown_text_stays_as_it_is(text: str) -> None:
+    """A short pattern is one of numbers, so that it cannot take a part of any sentence."""
+    assert translate(text) == text
 
 
 def test_values_inside_a_sentence_are_translated_too() -> None:
@@ -177,21 +189,17 @@ def test_values_inside_a_sentence_are_translated_too() -> None:
     assert translate(text) == "채널을 연결할 때 각 입력의 채널 수 조건: 16의 배수."
 
 
-def strings() -> Iterator[str]:
-    """All texts in the package's code; a value in an f-string is an X."""
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield " ".join(inspect.cleandoc(node.value).split("\n\n")[0].split())
-            elif isinstance(node, ast.JoinedStr):
-                yield "".join(v.value if isinstance(v, ast.Constant) else "X" for v in node.values)
+@pytest.mark.parametrize(("where", "text"), sorted(set(said())))
+def test_whatever_a_page_may_show_is_translated(where: str, text: str) -> None:
+    assert re.search("[가-힣]", translate(text)), where
+    assert numbers(translate(text)) == numbers(text)
 
 
 def test_every_translation_is_of_something_the_code_says() -> None:
-    said = set(strings())
+    known = {*strings(), *rule_texts()}
     stale = [
         english
         for english in _translations()
-        if english not in said and not any(map(_pattern(english).fullmatch, said))
+        if english not in known and not any(map(_pattern(english).fullmatch, known))
     ]
     assert stale == []

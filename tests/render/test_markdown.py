@@ -116,3 +116,38 @@ def test_limit_too_low_for_a_verdict_is_refused() -> None:
 def test_regressions_of_checks_that_pass_are_told() -> None:
     passed: Outcome = replace(runs.outcome(status="passed"), regressions=("conv_1: why",))
     assert "Left the NPU since the baseline" in to_markdown(GateRun((passed,)))
+
+
+def test_one_long_failure_hides_no_other() -> None:
+    text = "\n".join(["npu_ratio 44.0%, required ≥ 96%", *(["<" * 900] * 25)])
+    failures = (runs.outcome("first", text=text), *(runs.outcome(f"m{i}") for i in range(3)))
+    page = to_comment(GateRun(failures))
+    for name in ("first", "m0", "m1", "m2"):
+        assert f"| <code>{name}</code> |" in page
+        assert f"<details><summary><code>{name}&#91;" in page
+    assert "&lt;\n… (cut)\n</pre>" in page
+    assert "Left out: lines of 1 of 4 failures." in page
+    assert len(page.encode()) > 0.9 * COMMENT_LIMIT
+
+
+@pytest.mark.parametrize("regressions", [(), ("conv: why",)])
+def test_large_run_uses_the_room(regressions: tuple[str, ...]) -> None:
+    outcomes = tuple(
+        runs.outcome(f"model_{i // 3}", f"metric_{i % 3}", regressions=regressions)
+        for i in range(3000)
+    )
+    page = to_comment(GateRun(outcomes))
+    assert 0.96 * COMMENT_LIMIT < len(page.encode()) <= COMMENT_LIMIT - 500
+
+
+def test_error_of_a_gate_file_tells_its_place_and_headline_once() -> None:
+    text = "npu-compat.yaml:4:14: Unknown key.\n  4 | model: []\n    | ^"
+    page = to_markdown(GateRun(notes=(Note("gate-error", "error", text, "npu-compat.yaml", 4),)))
+    assert page.count("npu-compat.yaml") == page.count("Unknown key.") == 1
+    assert "<pre>\n    4 | model: []\n      | ^\n  </pre>" in page
+
+
+def test_regression_is_told_without_a_stutter() -> None:
+    red = runs.outcome(regressions=("conv_1: kernel 3x3 -> 4x4",))
+    page = to_markdown(GateRun((red,)))
+    assert "</code>: <code>conv&#95;1&#58; kernel 3x3 -&#62; 4x4</code>" in page

@@ -1,12 +1,8 @@
-"""The summary table: one line for each model, within the terminal's width."""
+"""Rows of the summary: what a report says, and what its checks say."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import runs
 
 from pytest_npu_compat.analysis.report import (
     ErrorInfo,
@@ -16,7 +12,8 @@ from pytest_npu_compat.analysis.report import (
     TargetInfo,
     ToolInfo,
 )
-from pytest_npu_compat.render.terminal import report_row, table
+from pytest_npu_compat.gate.outcome import GateRun
+from pytest_npu_compat.render.terminal import report_row, run_lines, run_rows
 
 
 def report_with(error: ErrorInfo | None = None, **metrics: MetricValue) -> Report:
@@ -62,58 +59,43 @@ def test_row_of_a_model_that_could_not_be_analyzed() -> None:
     assert row == {"model": "m[t]", "verdict": "corrupt"}
 
 
-def test_table() -> None:
-    rows = [
-        {"model": "first[t]", "NPU ratio": "91.7% (55/60)", "MAC": "99.0%", "verdict": "2 failed"},
-        {"model": "b[t]", "verdict": "corrupt"},
+def test_verdict_names_the_checks_that_are_not_green() -> None:
+    detector, keyword, pointer = run_rows(runs.all_kinds())
+    assert (detector["model"], detector["target"]) == ("detector", "ethos-n78")
+    assert detector["verdict"] == "failed"
+    assert detector["checks"] == "1 failed: npu_ratio; 1 waived: qdq_pairs"
+    assert (keyword["verdict"], keyword["checks"]) == ("warned", "1 warned: qdq_pairs")
+    assert pointer["verdict"] == "lfs-pointer"
+    assert "checks" not in pointer, "the code of the error says it"
+
+
+def test_verdict_of_green_and_of_switched_off_checks() -> None:
+    rows = run_rows(GateRun((runs.outcome("a", status="passed"), runs.outcome("b", status="off"))))
+    assert [(row["verdict"], row["checks"]) for row in rows] == [("passed", ""), ("off", "")]
+
+
+def test_red_model_and_green_model_do_not_look_alike_at_80_columns() -> None:
+    names = ("mobilenet_v2_int8", "mobilenet_v3_int8")
+    outcomes = [
+        runs.outcome(name, metric, status)
+        for name, ratio in zip(names, ("failed", "passed"), strict=True)
+        for metric, status in (("npu_ratio", ratio), ("qdq_pairs", "warned"), ("hazards", "warned"))
     ]
-    assert list(table(rows)) == [
-        "model     NPU ratio      MAC    verdict",
-        "first[t]  91.7% (55/60)  99.0%  2 failed",
-        "b[t]      -              -      corrupt",
+    run = GateRun(tuple(outcomes), {o.key: runs.report(o.model) for o in outcomes})
+    lines = list(run_lines(run, 80))
+    start = next(i for i, line in enumerate(lines) if line.startswith("model on ethos-n78"))
+    assert lines[start : start + 5] == [
+        "model on ethos-n78  NPU ratio    MAC     parts  Q/DQ  verdict",
+        "mobilenet_v2_int8   75.0% (3/4)  100.0%  2      1     failed",
+        "  1 failed: npu_ratio; 2 warned: qdq_pairs, hazards",
+        "mobilenet_v3_int8   75.0% (3/4)  100.0%  2      1     warned",
+        "  2 warned: qdq_pairs, hazards",
     ]
 
 
-def row_of(name: str, **cells: str) -> dict[str, Any]:
-    return {
-        "model": name,
-        "NPU ratio": "91.7% (550/600)",
-        "MAC": "99.0%",
-        "parts": "12",
-        "Q/DQ": "100",
-        "verdict": "3 failed",
-        **cells,
-    }
-
-
-@pytest.mark.parametrize("length", [1, 32, 33, 34, 79, 80, 81, 1000, 10_000])
-def test_table_fits_the_terminal_with_a_name_of_any_length(length: int) -> None:
-    name = ("a" * length)[:-1] + "z"
-    header, first, second = table([row_of(name), row_of("short")])
-    assert all(len(line) <= 80 for line in (header, first, second))
-    assert first.index("91.7%") == second.index("91.7%") == header.index("NPU ratio")
-    shown = first.split(" ")[0]
-    assert shown == name if length <= 33 else ("…" in shown and shown.endswith("z"))
-
-
-@given(
-    names=st.lists(st.text(st.characters(categories=["L", "N", "P"]), min_size=1), min_size=1),
-    width=st.integers(72, 200),
-)
-@settings(max_examples=150, deadline=None)
-def test_table_fits_any_usual_terminal(names: list[str], width: int) -> None:
-    lines = list(table([row_of(name * 9) for name in names], width))
-    assert len(lines) == len(names) + 1
-    assert all(len(line) <= width for line in lines)
-
-
-def test_narrow_terminal_keeps_the_name_readable() -> None:
-    _, line = table([row_of("n" * 50)], 20)
-    assert line.startswith("nnnnnn…nnnnn  91.7%")
-
-
-def test_models_with_similar_names_stay_distinct_at_both_ends() -> None:
-    prefix, suffix = "x" * 60, "y" * 60
-    _, *lines = table([row_of(f"a{prefix}"), row_of(f"b{prefix}"), row_of(f"{suffix}c[t]")])
-    assert [line[0] for line in lines] == ["a", "b", "y"]
-    assert "c[t]  " in lines[2]
+def test_models_of_one_name_are_told_apart_by_their_gate_file() -> None:
+    outcomes = tuple(runs.outcome("m", gate_file=f"{place}/npu-compat.yaml") for place in "ab")
+    run = GateRun(outcomes, {o.key: runs.report("m") for o in outcomes})
+    text = "\n".join(run_lines(run, 120))
+    assert "\na/npu-compat.yaml::m  75.0%" in text
+    assert "\nb/npu-compat.yaml::m  75.0%" in text

@@ -27,7 +27,13 @@ from pytest_npu_compat.analysis.report import (
 from pytest_npu_compat.gate.evaluation import CheckResult, evaluate
 from pytest_npu_compat.gate.threshold import parse_threshold
 from pytest_npu_compat.render.names import clean
-from pytest_npu_compat.render.text import describe, explain_failure, group_by_reason
+from pytest_npu_compat.render.text import (
+    NO_CONVERSIONS,
+    describe,
+    explain_failure,
+    group_by_reason,
+)
+from pytest_npu_compat.target import byoc
 
 KERNEL = Reason("conv-kernel", "The kernel is too large.", "4x4", "1x1 to 3x3", "Use 3x3.")
 SIGMOID = Reason("sigmoid-range", "The range does not fit.", "0..3", None, "Calibrate again.")
@@ -124,8 +130,8 @@ def test_placement_failure() -> None:
         result.message,
         "",
         "4 of 5 operators are not on the NPU",
-        "  1 of them unknown: no statement can be made, so they do not count",
-        "  1 of them estimate-only: the NPU's compiler can only estimate them",
+        "  1 of them unknown: no statement can be made, so it does not count",
+        "  1 of them estimate-only: the NPU's compiler can only estimate it",
         "",
         "  2 × Conv   [conv-kernel]",
         "    The kernel is too large.",
@@ -194,7 +200,7 @@ def test_islands_failure() -> None:
         "    first: dq3 -> mish -> q3",
         "    at:    mish",
         "",
-        "  1 × ? on the CPU, 1 IR operators",
+        "  1 × ? on the CPU, 1 IR operator",
     ]
     assert any(line.startswith("  what to do: ") for line in lines)
 
@@ -241,7 +247,7 @@ def test_description_holds_placements_islands_and_hazards() -> None:
     )
     lines = describe(report).splitlines()
     assert lines[0] == "models/net.onnx on ethos-n78:4tops-4ple"
-    assert "1 of 1 operators are not on the NPU" in lines
+    assert "1 of 1 operator is not on the NPU" in lines
     assert "  1 × Conv on the CPU, 3 IR operators" in lines
     assert "  Conv   [h]" in lines
 
@@ -357,3 +363,30 @@ def test_any_names_give_harmless_lines_that_fit(names: list[str], actual: str) -
         first, *rest = explain_failure(failure(report, explained_by)).split("\n")
         assert first.isprintable()
         assert all(line.isprintable() and len(line) <= 80 for line in rest)
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    (first, *_) = lines_of(report_of(operator("c"), operator("n", placement="npu", reasons=())))[2:]
+    assert first == "1 of 2 operators is not on the NPU"
+    several = report_of(
+        *(operator(f"u{i}", placement="unknown") for i in range(2)),
+        *(operator(f"e{i}", supported="estimate-only") for i in range(2)),
+    )
+    assert lines_of(several)[2:5] == [
+        "4 of 4 operators are not on the NPU",
+        "  2 of them unknown: no statement can be made, so they do not count",
+        "  2 of them estimate-only: the NPU's compiler can only estimate them",
+    ]
+    many = [operator(f"k{i}", kind=f"Kind{i}") for i in range(13)]
+    assert lines_of(report_of(*many))[-1] == "  … and 1 more reason"
+
+
+def test_islands_on_a_target_without_conversions_need_another_model_not_another_activation() -> (
+    None
+):
+    assert NO_CONVERSIONS in byoc.RULES
+    reason = Reason(NO_CONVERSIONS, "No pattern.", "Conv", "", "Judge the float model.")
+    report = report_of(
+        operator("c", reasons=(reason,)), qdq_pairs=(Conversion(("d", "c", "q"), "c", "cpu", 3),)
+    )
+    assert lines_of(report, "islands")[-1] == "  what to do: Judge the float model."

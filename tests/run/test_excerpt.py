@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import models
@@ -12,7 +13,7 @@ from builder import Builder
 from pytest_npu_compat.model.errors import ModelError
 from pytest_npu_compat.run import AnalysisRequest, analyze
 from pytest_npu_compat.run.analysis import partitioned_ir
-from pytest_npu_compat.run.excerpt import excerpts
+from pytest_npu_compat.run.excerpt import Excerpt, excerpts
 
 
 def request(path: Path) -> AnalysisRequest:
@@ -37,6 +38,35 @@ def test_island_of_a_leaky_relu(tmp_path: Path) -> None:
     module = partitioned_ir(model)
     (scale,) = re.findall(r"input_scale=([\d.]+)", first)
     assert any(f"{float(s):.6g}" == scale for s in re.findall(r'"input_scale": ([\d.]+)', module))
+
+
+def test_what_operators_compute_in(tmp_path: Path) -> None:
+    """Integers, float, or both with a conversion in between; constants do not count."""
+    builder = Builder()
+    whole = builder.qdq(builder.op("Relu", [builder.qdq(builder.conv(builder.input(1, 16, 8, 8)))]))
+    builder.output(builder.op("Softmax", [builder.op("Sigmoid", [whole], "first")], "second"))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(builder.model().SerializeToString())
+    groups = [["conv"], ["first"], ["second"]]
+    integer, mixed, in_float = excerpts(request(path), groups)
+    assert [e.arithmetic for e in (integer, mixed, in_float)] == ["integer", "", "float"]
+    assert mixed.ops[0] == "qnn.dequantize"
+
+
+@pytest.mark.parametrize(("dtype", "arithmetic"), [("bool", ""), ("bfloat16", "float")])
+def test_what_other_data_types_are(dtype: str, arithmetic: str) -> None:
+    assert Excerpt((), ("op",), (), frozenset([dtype])).arithmetic == arithmetic
+    assert Excerpt((), (), (), frozenset()).arithmetic == ""
+
+
+def test_a_backend_of_tvm_is_shown_relax(tmp_path: Path) -> None:
+    model = replace(request(models.save(models.leaky(), tmp_path)), target="nnapi")
+    (excerpt,) = excerpts(model, [["leakyrelu_1"]])
+    assert excerpt.ops == ("relax.dequantize", "relax.nn.leakyrelu", "relax.quantize")
+    for op, line in zip(excerpt.ops, excerpt.lines, strict=True):
+        assert f" = {op}(" in line
+    assert excerpt.before[-1] == "relax.quantize"
+    assert excerpt.arithmetic == ""
 
 
 def test_groups_come_in_the_order_in_which_they_were_asked_for(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ const PAINT = {
 };
 const MAX_KINDS = 16;
 
-function drawCharts(holder, model) {
+function drawCharts(holder, model, width = holder.clientWidth || 600) {
   const draw = { shares: shareChart, kinds: kindChart }[holder.dataset.chart];
-  const width = Math.max(260, Math.min(holder.clientWidth || 600, 700));
-  holder.replaceChildren(draw(model, width));
+  holder.replaceChildren(draw(model, Math.max(260, Math.min(width, 700))));
 }
 
 function shareChart(model, width) {
@@ -87,11 +86,11 @@ function kindChart(model, width) {
     width,
     height: 22 * ends.length + 26,
     marginLeft: longest * 6.6 + 16,
-    marginRight: 8,
+    // Room for the label behind the longest bar.
+    marginRight: d3.max(ends, (end) => end.text.length) * 6.6 + 12,
     marginTop: 0,
     ariaLabel: ends.map((end) => `${end.kind}: ${end.text}`).join("; "),
-    // Room for the label behind the longest bar.
-    x: { label: null, domain: [0, most * 1.45], ticks: [] },
+    x: { label: null, domain: [0, most], ticks: [] },
     y: {
       label: null,
       domain: ends.map((end) => end.kind),

@@ -32,7 +32,7 @@ function facts(model, operator) {
     [
       "partition",
       partition
-        ? `P${partition.id}: ${partition.operators} operators, in ${partition.inputs}, out ${partition.outputs}`
+        ? `P${partition.id}: ${partition.operators} operator${partition.operators === 1 ? "" : "s"}, in ${partition.inputs}, out ${partition.outputs}`
         : null,
     ],
     ["composite", operator.composite ?? null],

@@ -40,8 +40,10 @@ document.addEventListener("click", (event) => {
   picture.host.focus({ preventScroll: true });
 });
 
-// On paper all is shown: the whole networks, and what was folded.
+// On paper all is shown: the whole networks, and what was folded. Charts stand beside the metrics.
 const PAPER = 1000;
+const PAPER_CHART = 360;
+const charts = [...document.querySelectorAll(".chart")];
 let folded = [];
 window.addEventListener("beforeprint", () => {
   for (const holder of waiting) start(holder);
@@ -51,10 +53,12 @@ window.addEventListener("beforeprint", () => {
     picture.fit();
     picture.draw();
   }
+  for (const chart of charts) drawCharts(chart, PAGE.models.get(chart.dataset.model), PAPER_CHART);
   folded = [...document.querySelectorAll("details:not([open]):not(.quiet)")];
   for (const details of folded) details.open = true;
 });
 window.addEventListener("afterprint", () => {
   for (const details of folded) details.open = false;
   for (const picture of pictures.values()) picture.resize();
+  for (const chart of charts) drawCharts(chart, PAGE.models.get(chart.dataset.model));
 });

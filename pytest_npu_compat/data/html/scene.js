@@ -26,7 +26,10 @@ function makeScene(host, model) {
   // Partitions whose operators do not stand side by side: a line joins their pieces.
   scene.split = model.partitions.filter((p) => p.first !== null && pieces.get(p.id) > 1);
   const unknown = model.operators.some((operator) => operator.placement === "unknown");
-  scene.lanes = { ...LANES, unknown: unknown ? [312, 396] : [300, 300] };
+  // What the tallest bar stands for must not lie under the first one.
+  scene.limit = scene.most ? `≤ ${d3.format(".3~s")(scene.most)}` : "";
+  const gutter = Math.max(LANES.gutter, Math.ceil(8 + scene.limit.length * LETTER + 8));
+  scene.lanes = { ...LANES, gutter, unknown: unknown ? [312, 396] : [300, 300] };
   scene.bottom = scene.lanes.unknown[1];
   scene.height = scene.bottom + 28;
   const svg = d3.select(host).append("svg").attr("role", "none");
@@ -93,13 +96,12 @@ function sizeScene(scene, width) {
     .attr("x", 8)
     .attr("y", ([, [top, end]]) => (top + end) / 2 + 4)
     .text(([word]) => word);
-  // What the tallest bar stands for.
   scene.scale ??= scene.bands
     .append("text")
     .attr("class", "scale")
     .attr("x", 8)
     .attr("y", lanes.work[1] + 2);
-  scene.scale.text(scene.most ? `≤ ${d3.format(".3~s")(scene.most)}` : "");
+  scene.scale.text(scene.limit);
 }
 
 /** Draws what is in view. `x` maps an operator's index to pixels. */
@@ -220,38 +222,51 @@ function drawTransfers(scene, x) {
       const [tip, tail, back] = mark.up ? [top, end, 7] : [end, top, -7];
       return `M${inset(mark)} ${tail}V${tip + back}M${inset(mark)} ${tip}l3.5 ${back}h-7z`;
     });
+  const labels = transferLabels(scene, marks, inset);
   for (const up of [true, false])
-    labelTransfers(
-      scene,
-      marks.filter((mark) => mark.up === up),
-      inset,
-      up,
-    );
+    scene.transfers
+      .selectAll(up ? ".in" : ".out")
+      .data(
+        labels.filter((label) => label.up === up),
+        (label) => label.key,
+      )
+      .join("text")
+      .attr("class", `bytes ${up ? "in" : "out"}`)
+      .attr("x", (label) => label.left)
+      .attr("y", up ? top + 11 : end - 3)
+      .text((label) => label.bytes);
 }
 
-/** Bytes beside the arrows, those that go in above those that come out, where they fit. */
-function labelTransfers(scene, marks, inset, up) {
-  const [top, end] = scene.lanes.arrows;
-  let free = scene.lanes.gutter;
+/**
+ * Bytes beside the arrows, those that go in above those that come out, where they fit: on the side of the
+ * partition, else on the other, else across an arrow of the other direction.
+ */
+function transferLabels(scene, marks, inset) {
+  const ends = { true: scene.lanes.gutter, false: scene.lanes.gutter };
+  const last = scene.width - scene.lanes.right;
   const labels = [];
   marks.forEach((mark, number) => {
     const length = mark.bytes.length * LETTER;
-    const left = up ? inset(mark) + 7 : inset(mark) - 7 - length;
-    const neighbour = marks[number + (up ? 1 : -1)];
-    const crowded = neighbour && Math.abs(neighbour.at - mark.at) < length + 20;
-    if (crowded || left < free || left + length > scene.width - scene.lanes.right) return;
-    free = left + length + 8;
-    labels.push({ key: mark.key, text: mark.bytes, at: up ? left : left + length });
+    const right = inset(mark) + 7;
+    const left = inset(mark) - 7 - length;
+    const [before, after] = [marks[number - 1], marks[number + 1]];
+    const fits = (from) => from >= ends[mark.up] && from + length <= last;
+    const clear = (from) =>
+      fits(from) &&
+      (from > inset(mark)
+        ? !after || from + length <= inset(after) - 5
+        : !before || from >= inset(before) + 5);
+    const same = mark.up
+      ? marks.slice(number + 1).find((other) => other.up)
+      : marks.slice(0, number).findLast((other) => !other.up);
+    const lonely = !same || Math.abs(same.at - mark.at) >= length + 20;
+    const [near, far] = mark.up ? [right, left] : [left, right];
+    const from = [near, far].find(clear) ?? (lonely && fits(near) ? near : undefined);
+    if (from === undefined) return;
+    ends[mark.up] = from + length + 8;
+    labels.push({ ...mark, left: from });
   });
-  scene.transfers
-    .selectAll(up ? ".in" : ".out")
-    .data(labels, (label) => label.key)
-    .join("text")
-    .attr("class", `bytes ${up ? "in" : "out"}`)
-    .attr("text-anchor", up ? "start" : "end")
-    .attr("x", (label) => label.at)
-    .attr("y", up ? top + 11 : end - 3)
-    .text((label) => label.text);
+  return labels;
 }
 
 function drawAxis(scene, x, from, to, step) {

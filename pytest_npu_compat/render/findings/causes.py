@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
-from pytest_npu_compat.analysis.report import HazardInfo, OperatorInfo, Reason, Report
-from pytest_npu_compat.render.findings.models import names
+from pytest_npu_compat.analysis.report import Conversion, HazardInfo, OperatorInfo, Reason, Report
+from pytest_npu_compat.render.findings.models import names, phrases
 from pytest_npu_compat.render.findings.records import Advice, Cause, ModelFacts
 from pytest_npu_compat.render.findings.values import (
     Message,
@@ -17,6 +17,7 @@ from pytest_npu_compat.render.findings.values import (
     Verbatim,
 )
 from pytest_npu_compat.render.text import ISLAND_REMEDY
+from pytest_npu_compat.target.byoc import BACKENDS, FLOAT_REMEDY
 
 __all__ = ["advise", "find_causes"]
 
@@ -41,8 +42,8 @@ def _cause(members: Sequence[_Member]) -> Cause:
         rule=Verbatim(why.rule),
         message=Prose(why.message),
         kinds=names(m.operator.kind for m in members),
-        actual=names(m.why.actual for m in members if m.why.actual),
-        allowed=names(_allowed(m.why) for m in members if _allowed(m.why) not in m.why.message),
+        actual=phrases(m.why.actual for m in members if m.why.actual),
+        allowed=phrases(_allowed(m.why) for m in members if _allowed(m.why) not in m.why.message),
         operators=len(members),
         macs=sum(m.operator.macs for m in members),
         first=Verbatim(members[0].label),
@@ -61,9 +62,12 @@ def advise(
     gains = [
         (sum(m.operator.macs for m in group), len(group), _for_reason(group)) for group in reasons
     ]
-    islands = _for_islands(reports, labels)
-    if islands:
-        gains.append((0, sum(len(report.qdq_pairs) for report in reports), islands))
+    advised = {group[0].why.remedy for group in reasons}
+    gains += [
+        (0, count, advice)
+        for count, advice in _for_islands(reports, labels)
+        if advice.action.text not in advised
+    ]
     gains.sort(key=lambda gain: gain[:2], reverse=True)
     return (*_for_errors(models), *_for_hazards(reports, labels), *(gain[2] for gain in gains))
 
@@ -87,25 +91,29 @@ def _for_reason(members: Sequence[_Member]) -> Advice:
     )
 
 
-def _for_islands(reports: Sequence[Report], labels: Sequence[Verbatim]) -> Advice | None:
-    found = [
-        (label.text, island)
-        for label, report in zip(labels, reports, strict=True)
-        for island in report.qdq_pairs
-    ]
-    if not found:
-        return None
-    values = {
-        "islands": len(found),
-        "calls": sum(island.calls for _, island in found),
-        "cpu": sum(island.placement != "npu" for _, island in found),
-    }
-    return Advice(
-        why=Statement("advice.islands", values),
-        action=Prose(ISLAND_REMEDY),
-        models=names(label for label, _ in found),
-        at=names(island.operator for label, island in found if label == found[0][0]),
-    )
+def _for_islands(
+    reports: Sequence[Report], labels: Sequence[Verbatim]
+) -> Iterator[tuple[int, Advice]]:
+    """How many Q/DQ pairs there are, and what to do about them."""
+    remedies: dict[str, list[tuple[str, Conversion]]] = {}
+    for label, report in zip(labels, reports, strict=True):
+        # With TVM's own backends every quantized operator is a pair, one with an integer form too.
+        remedy = FLOAT_REMEDY if report.target.name in BACKENDS else ISLAND_REMEDY
+        for island in report.qdq_pairs:
+            remedies.setdefault(remedy, []).append((label.text, island))
+    for remedy, found in remedies.items():
+        values = {
+            "islands": len(found),
+            "calls": sum(island.calls for _, island in found),
+            "cpu": sum(island.placement != "npu" for _, island in found),
+        }
+        advice = Advice(
+            why=Statement("advice.islands", values),
+            action=Prose(remedy),
+            models=names(label for label, _ in found),
+            at=names(island.operator for label, island in found if label == found[0][0]),
+        )
+        yield len(found), advice
 
 
 def _for_errors(models: Sequence[ModelFacts]) -> list[Advice]:

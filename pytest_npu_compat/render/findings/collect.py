@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pytest_npu_compat.analysis.report import Report
 from pytest_npu_compat.render.findings.causes import advise, find_causes
 from pytest_npu_compat.render.findings.comparison import compare
+from pytest_npu_compat.render.findings.estimates import estimates
 from pytest_npu_compat.render.findings.islands import Wanted, islands
 from pytest_npu_compat.render.findings.key import key_findings
 from pytest_npu_compat.render.findings.models import breakdown, facts_of, kind_rows, labels, names
@@ -17,12 +18,18 @@ from pytest_npu_compat.run.excerpt import Excerpt
 __all__ = ["find"]
 
 
-def find(reports: Sequence[Report], excerpts: Mapping[Wanted, Excerpt] | None = None) -> Findings:
+def find(
+    reports: Sequence[Report],
+    excerpts: Mapping[Wanted, Excerpt] | None = None,
+    *,
+    estimate: bool = False,
+) -> Findings:
     """All that a compatibility report says, computed from the reports of a run.
 
     Args:
         reports: At least one, in the order of the page.
         excerpts: The IR of what `wanted_excerpts` names; without it the page shows none.
+        estimate: Whether estimates were asked for, so that a page says why there are none.
 
     Raises:
         ValueError: There are no reports.
@@ -53,4 +60,5 @@ def find(reports: Sequence[Report], excerpts: Mapping[Wanted, Excerpt] | None = 
         comparison=comparison,
         kinds=kind_rows([operator for report in reports for operator in report.operators]),
         advice=advise(reports, shown, models),
+        estimates=estimates(reports, models, asked=estimate),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from pytest_npu_compat.analysis.report import Report
-from pytest_npu_compat.render.findings.islands import Pair, Wanted, exchanged, pairs
+from pytest_npu_compat.render.findings.islands import Wanted, exchanged
 from pytest_npu_compat.render.findings.models import names
+from pytest_npu_compat.render.findings.pairs import MAX_PAIRS, Pair, pairs
 from pytest_npu_compat.render.findings.records import (
     Comparison,
     Difference,
@@ -17,7 +19,7 @@ from pytest_npu_compat.render.findings.records import (
     ModelFacts,
     Placed,
 )
-from pytest_npu_compat.render.findings.values import Message, Share, Statement, Verbatim
+from pytest_npu_compat.render.findings.values import Message, Names, Share, Statement, Verbatim
 from pytest_npu_compat.run.excerpt import Excerpt
 
 __all__ = ["compare", "fraction"]
@@ -33,14 +35,14 @@ def compare(
     analyzed.sort(key=lambda item: _merit(item[0]), reverse=True)
     merits = [_merit(placed) for placed, _ in analyzed]
     best = analyzed[0][1]
+    found = list(itertools.islice(pairs(reports), MAX_PAIRS + 1))
     return Comparison(
         ranking=tuple((merits.index(_merit(placed)) + 1, models[i]) for placed, i in analyzed),
-        differences=tuple(
-            _difference(reports, models, best, i)
-            for placed, i in analyzed
-            if _merit(placed) != merits[0]
+        differences=_differences(
+            reports, models, best, [i for placed, i in analyzed if _merit(placed) != merits[0]]
         ),
-        exchanges=tuple(_exchange(reports, models, pair, excerpts) for pair in pairs(reports)),
+        exchanges=tuple(_exchange(reports, models, pair, excerpts) for pair in found[:MAX_PAIRS]),
+        cut=len(found) > MAX_PAIRS,
     )
 
 
@@ -58,9 +60,26 @@ def _off(report: Report) -> Counter[str]:
     return Counter(o.kind for o in report.operators if o.placement != "npu")
 
 
-def _difference(
+def _differences(
+    reports: Sequence[Report], models: Sequence[ModelFacts], best: int, others: Sequence[int]
+) -> tuple[Difference, ...]:
+    """Why models are not the best; what is the same for several is said once."""
+    found: list[tuple[tuple[Statement, ...], list[Verbatim]]] = []
+    for other in others:
+        points = _points(reports, models, best, other)
+        alike = next((members for known, members in found if known == points), None)
+        if alike is None:
+            found.append((points, [models[other].label]))
+        else:
+            alike.append(models[other].label)
+    return tuple(
+        Difference(Names(tuple(members)), models[best].label, points) for points, members in found
+    )
+
+
+def _points(
     reports: Sequence[Report], models: Sequence[ModelFacts], best: int, other: int
-) -> Difference:
+) -> tuple[Statement, ...]:
     """Why a model is not the best."""
     a, b = models[best].placed, models[other].placed
     assert a
@@ -79,7 +98,7 @@ def _difference(
     if not found:
         figures = {"npu": b.npu, "best": a.npu, "macs": b.macs, "best_macs": a.macs}
         found.append(Statement("difference.ratio", figures))
-    return Difference(models[other].label, models[best].label, tuple(found))
+    return tuple(found)
 
 
 def _exchange(
@@ -91,7 +110,7 @@ def _exchange(
     before, after = models[pair.before], models[pair.after]
     assert before.placed
     assert after.placed
-    integer = excerpts.get(exchanged(reports, pair))
+    excerpt = excerpts.get(exchanged(reports, pair))
     figures = [
         Figure(Message(f"metric.{name}"), getattr(before.placed, name), getattr(after.placed, name))
         for name in (
@@ -118,5 +137,5 @@ def _exchange(
         count=pair.count,
         same=all(figure.before == figure.after for figure in figures),
         figures=tuple(figures),
-        integer=integer if integer and "qnn.dequantize" not in integer.ops else None,
+        unconverted=excerpt if excerpt and excerpt.arithmetic else None,
     )

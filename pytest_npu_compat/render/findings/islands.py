@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_npu_compat.analysis.report import Conversion, OperatorInfo, Report
+from pytest_npu_compat.analysis.report import Conversion, Report
 from pytest_npu_compat.render.findings.models import names
+from pytest_npu_compat.render.findings.pairs import MAX_PAIRS, Pair, pairs
 from pytest_npu_compat.render.findings.records import Island
 from pytest_npu_compat.render.findings.values import Verbatim
 from pytest_npu_compat.run.excerpt import Excerpt
 
-__all__ = ["Pair", "Wanted", "islands", "pairs", "wanted_excerpts"]
+__all__ = ["Wanted", "exchanged", "islands", "wanted_excerpts"]
 
-MAX_PAIRS = 10
 MAX_EXCERPTS = 6
 
 
@@ -32,30 +31,12 @@ class Wanted:
     operators: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two models that are the same operator by operator, except that one kind became another.
-
-    Attributes:
-        before: Position in the run of the one with fewer Q/DQ pairs.
-        after: Position of the other.
-        old: The kind in the first.
-        new: The kind in the second.
-        count: How many.
-    """
-
-    before: int
-    after: int
-    old: str
-    new: str
-    count: int
-
-
 def wanted_excerpts(reports: Sequence[Report]) -> tuple[Wanted, ...]:
     """The operators of which the page shows the IR: one island of each sort, and what replaces it."""
     found = [_wanted(reports, first) for first in _sorts(reports).values()]
     # One for each exchange is enough, however many models have made it.
-    exchanges = {(pair.old, pair.new): pair for pair in reversed(pairs(reports))}
+    shown = list(itertools.islice(pairs(reports), MAX_PAIRS))
+    exchanges = {(pair.old, pair.new): pair for pair in reversed(shown)}
     found += [exchanged(reports, pair) for pair in exchanges.values()]
     return tuple(dict.fromkeys(found))[:MAX_EXCERPTS]
 
@@ -111,35 +92,3 @@ def _wanted(reports: Sequence[Report], island: tuple[int, Conversion]) -> Wanted
     nodes = set(conversion.nodes)
     inside = [o.name for o in reports[model].operators if o.nodes and set(o.nodes) <= nodes]
     return Wanted(model, tuple(inside) or (conversion.operator,))
-
-
-def pairs(reports: Sequence[Report]) -> list[Pair]:
-    """Models that differ in one kind of operator, as a swapped activation makes them."""
-    found = []
-    for before, after in itertools.combinations(range(len(reports)), 2):
-        if len(reports[before].qdq_pairs) > len(reports[after].qdq_pairs):
-            before, after = after, before
-        swapped = _swapped(reports[before].operators, reports[after].operators)
-        if swapped:
-            found.append(Pair(before, after, *swapped))
-        if len(found) == MAX_PAIRS:
-            break
-    return found
-
-
-def _swapped(
-    before: Sequence[OperatorInfo], after: Sequence[OperatorInfo]
-) -> tuple[str, str, int] | None:
-    """The one kind that became another, and how often; None if the models differ in more."""
-    if len(before) != len(after):
-        return None
-    kinds: Counter[tuple[str, str]] = Counter()
-    for old, new in zip(before, after, strict=True):
-        if (old.output_shape, old.macs) != (new.output_shape, new.macs):
-            return None
-        if old.kind != new.kind:
-            kinds[old.kind, new.kind] += 1
-    if len(kinds) != 1:
-        return None
-    ((old_kind, new_kind), count) = kinds.popitem()
-    return old_kind, new_kind, count

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_npu_compat.analysis.report import ASSUMED_INT8
 from pytest_npu_compat.render.findings.comparison import fraction
 from pytest_npu_compat.render.findings.models import names
 from pytest_npu_compat.render.findings.records import Cause, Comparison, ModelFacts, Placed
-from pytest_npu_compat.render.findings.values import Statement, Value
+from pytest_npu_compat.render.findings.values import Listed, Statement, Value
 
 __all__ = ["key_findings"]
 
@@ -28,6 +29,7 @@ def key_findings(
         found += _islands([placed for _, placed in analyzed])
         found += _functions(analyzed)
         found += _doubts(analyzed)
+        found += _forecast([model for model, _ in analyzed])
     if failed:
         values: dict[str, Value] = {
             "count": len(failed),
@@ -81,17 +83,28 @@ def _exchanges(comparison: Comparison | None) -> list[Statement]:
 
 
 def _cause(causes: Sequence[Cause], off: int) -> list[Statement]:
+    """The most frequent cause, or all that are as frequent."""
     if not causes:
         return []
     cause = causes[0]
+    first = [other for other in causes if other.operators == cause.operators]
+    if len(first) > 1:
+        named = [Statement("cause.named", {"rule": c.rule, "kinds": c.kinds}) for c in first]
+        tied: dict[str, Value] = {
+            "causes": Listed(tuple(named)),
+            "operators": cause.operators,
+            "off": off,
+        }
+        return [Statement("key.causes", tied)]
     values: dict[str, Value] = {
-        "operators": cause.operators,
         "off": off,
         "kinds": cause.kinds,
         "rule": cause.rule,
         "message": cause.message,
     }
-    return [Statement("key.cause", values)]
+    if cause.operators == off:
+        return [Statement("key.cause.only", values)]
+    return [Statement("key.cause", {**values, "operators": cause.operators})]
 
 
 def _islands(placed: Sequence[Placed]) -> list[Statement]:
@@ -112,6 +125,12 @@ def _functions(analyzed: Sequence[tuple[ModelFacts, Placed]]) -> list[Statement]
     if not differing:
         return []
     return [Statement("key.functions", {"count": differing, "models": len(analyzed)})]
+
+
+def _forecast(analyzed: Sequence[ModelFacts]) -> list[Statement]:
+    """Float models whose figures hold only if they are quantized as assumed."""
+    assumed = names(m.label.text for m in analyzed if m.quantization.text == ASSUMED_INT8)
+    return [Statement("key.forecast", {"models": assumed})] if assumed.names else []
 
 
 def _doubts(analyzed: Sequence[tuple[ModelFacts, Placed]]) -> list[Statement]:

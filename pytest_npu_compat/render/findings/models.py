@@ -8,9 +8,17 @@ from collections.abc import Iterable, Sequence
 from pytest_npu_compat.analysis.report import MetricValue, OperatorInfo, Report
 from pytest_npu_compat.render.findings.groups import group_of
 from pytest_npu_compat.render.findings.records import Breakdown, KindRow, ModelFacts, Placed
-from pytest_npu_compat.render.findings.values import Bytes, Estimate, Names, Prose, Share, Verbatim
+from pytest_npu_compat.render.findings.values import (
+    Bytes,
+    Estimate,
+    Names,
+    Phrase,
+    Prose,
+    Share,
+    Verbatim,
+)
 
-__all__ = ["breakdown", "facts_of", "kind_rows", "labels", "names"]
+__all__ = ["breakdown", "facts_of", "kind_rows", "labels", "names", "phrases"]
 
 ESTIMATES = (
     "estimated_latency",
@@ -26,6 +34,11 @@ MAX_KINDS = 30
 def names(texts: Iterable[str]) -> Names:
     """Distinct names in the order in which they come."""
     return Names(tuple(Verbatim(text) for text in dict.fromkeys(texts)))
+
+
+def phrases(texts: Iterable[str]) -> Names:
+    """Distinct values of rules in the order in which they come."""
+    return Names(tuple(Phrase(text) for text in dict.fromkeys(texts)))
 
 
 def labels(reports: Sequence[Report]) -> list[Verbatim]:

@@ -20,10 +20,13 @@ from pytest_npu_compat.run.excerpt import Excerpt
 
 __all__ = [
     "Advice",
+    "Assumed",
+    "AssumedPlatform",
     "Breakdown",
     "Cause",
     "Comparison",
     "Difference",
+    "EstimateFacts",
     "Exchange",
     "Figure",
     "Findings",
@@ -206,7 +209,8 @@ class Exchange:
         count: How many operators were exchanged.
         same: Whether all figures are the same.
         figures: The figures of both.
-        integer: The IR of the first exchanged operator in `before`, if it stays in integers.
+        unconverted: The IR of the first exchanged operator in `before`, if it has no conversions: it
+            stays in integers, or in float.
     """
 
     before: Verbatim
@@ -216,14 +220,14 @@ class Exchange:
     count: int
     same: bool
     figures: tuple[Figure, ...]
-    integer: Excerpt | None
+    unconverted: Excerpt | None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What makes a model worse than the best."""
+    """What makes some models worse than the best: the same for each of them."""
 
-    model: Verbatim
+    models: Names
     best: Verbatim
     points: tuple[Statement, ...]
 
@@ -234,13 +238,62 @@ class Comparison:
 
     Attributes:
         ranking: All of them, the best first. Models that are equal have the same rank.
-        differences: What makes each that is not the best worse than that.
-        exchanges: Pairs that differ in one kind of operator only.
+        differences: What makes those that are not the best worse than that.
+        exchanges: Pairs that differ in one kind of operator only, the first few of them.
+        cut: Whether there are more.
     """
 
     ranking: tuple[tuple[int, ModelFacts], ...]
     differences: tuple[Difference, ...]
     exchanges: tuple[Exchange, ...]
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """A constant that estimates assume.
+
+    Attributes:
+        name: As gate files call it.
+        nominal: Its value.
+        low: The low end of its range; None if it has none.
+        high: The high end.
+        meaning: What it is.
+    """
+
+    name: Verbatim
+    nominal: Verbatim
+    low: Verbatim | None
+    high: Verbatim | None
+    meaning: Prose
+
+
+@dataclass(frozen=True)
+class AssumedPlatform:
+    """The machine that estimates assume.
+
+    Attributes:
+        models: The models whose estimates assume it; empty if all do.
+        constants: All that is assumed of it.
+    """
+
+    models: Names
+    constants: tuple[Assumed, ...]
+
+
+@dataclass(frozen=True)
+class EstimateFacts:
+    """What a run says of estimates that it was asked for.
+
+    Attributes:
+        some: Whether there are estimates of any model.
+        missing: Why there are none of the other models.
+        platforms: What they assume.
+    """
+
+    some: bool
+    missing: tuple[Statement, ...]
+    platforms: tuple[AssumedPlatform, ...]
 
 
 @dataclass(frozen=True)
@@ -275,6 +328,7 @@ class Findings:
         comparison: The models beside each other; None if fewer than two were analyzed.
         kinds: The operators of all models by kind.
         advice: What to do, what gains most first.
+        estimates: About the estimates; None if the run was not asked for any.
     """
 
     tool: Mapping[str, Verbatim]
@@ -287,6 +341,7 @@ class Findings:
     comparison: Comparison | None
     kinds: tuple[KindRow, ...]
     advice: tuple[Advice, ...]
+    estimates: EstimateFacts | None
 
     @property
     def analyzed(self) -> tuple[ModelFacts, ...]:
@@ -297,11 +352,6 @@ class Findings:
     def failed(self) -> tuple[ModelFacts, ...]:
         """The models that have none."""
         return tuple(model for model in self.models if not model.placed)
-
-    @property
-    def estimated(self) -> tuple[ModelFacts, ...]:
-        """The models that have estimates."""
-        return tuple(model for model in self.models if model.estimates)
 
     @property
     def unexplained(self) -> int:

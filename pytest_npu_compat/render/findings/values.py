@@ -13,8 +13,10 @@ from typing import TypeAlias
 __all__ = [
     "Bytes",
     "Estimate",
+    "Listed",
     "Message",
     "Names",
+    "Phrase",
     "Prose",
     "Share",
     "Statement",
@@ -31,10 +33,17 @@ class Verbatim:
 
 
 @dataclass(frozen=True)
+class Phrase:
+    """A value as a rule puts it, in English; shown as it is, unless a page knows a translation."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Names:
     """Several names, of which a page shows the first few."""
 
-    names: tuple[Verbatim, ...]
+    names: tuple[Verbatim | Phrase, ...]
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,16 @@ class Estimate:
     unit: str
 
 
-Value: TypeAlias = int | Verbatim | Names | Prose | Message | Share | Bytes | Estimate | None
+@dataclass(frozen=True)
+class Listed:
+    """Several statements in one sentence, of which a page shows the first few."""
+
+    statements: tuple[Statement, ...]
+
+
+Value: TypeAlias = (
+    int | Verbatim | Phrase | Names | Listed | Prose | Message | Share | Bytes | Estimate | None
+)
 """What a sentence or a cell can show; None where there is nothing to show."""
 
 

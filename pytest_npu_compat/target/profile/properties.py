@@ -7,6 +7,7 @@ a condition does not hold.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -87,7 +88,9 @@ class Property:
         """A condition as a sentence without its full stop, to which the NPU's name can be added."""
         if self.demand and len(condition.one_of) == 1:
             return self.demand[bool(condition.one_of[0])]
-        return f"{self.definition.split(',')[0].rstrip('.')} must be {condition.text}"
+        # What follows tells readers of the documentation more: "; 1 where the node gives none".
+        subject = re.split(r"[,;]| \(", self.definition)[0].rstrip(".")
+        return f"{subject} must be {condition.text}"
 
 
 _FOUND: dict[str, Property] = {}
