@@ -103,7 +103,7 @@ def _notes(seen: Seen, *, strict: bool) -> list[Note]:
         found.append(Note("gate-error", "error", text, shown, line))
     for file in seen.stray:
         text = f"{file} lies here, but this run did not collect it"
-        found.append(Note("not-collected", "error" if strict else "note", text))
+        found.append(Note("not-collected", "error" if strict else "note", text, file))
     for some in seen.missed:
         file = relative(seen.root / some.file, seen.start)
         level: Literal["note", "error"] = "note" if some.reasons and not strict else "error"

@@ -228,7 +228,7 @@ def merge(runs: Iterable[GateRun]) -> GateRun:
 
 def not_collected(note: Note) -> str | None:
     """The gate file of which a note says that the run left it out; None if it says something else."""
-    return note.message.partition(" lies here")[0] if note.kind == "not-collected" else None
+    return note.gate_file if note.kind == "not-collected" else None
 
 
 def _of_a_part(note: Note, run: GateRun, outcomes: Mapping[str, Outcome]) -> Note:

@@ -121,10 +121,10 @@ def test_name_of_a_part_is_kept_and_is_not_that_of_the_whole() -> None:
 
 def test_file_that_another_part_judged_was_collected() -> None:
     def left_out(file: str) -> Note:
-        return Note("not-collected", "error", f"{file} lies here, but this run did not collect it")
+        return Note("not-collected", "error", f"{file} lies here", file)
 
     here, nowhere = left_out("npu-compat.yaml"), left_out("a.npu.yaml")
-    other = Note("else", "note", "npu-compat.yaml lies here")
+    other = Note("else", "note", "npu-compat.yaml lies here", "npu-compat.yaml")
     part = GateRun(notes=(here, nowhere, other))
     assert merge([part, GateRun((outcome(),))]).notes == (nowhere, other)
     assert merge([part]).notes == in_note_order([here, nowhere, other])

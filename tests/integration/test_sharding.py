@@ -277,8 +277,11 @@ def test_gate_file_that_no_part_took_is_still_named(
     """One part left out what the other judged, and both what nobody judged."""
     for name in ("a", "b"):
         gate(GATE, f"gates/{name}.npu.yaml")
-    run_with([], "gates", "--ignore=gates/b.npu.yaml", "--npu-json=1.json")
-    run_with([], "gates", "-k", "typo", "--npu-json=2.json")
+    ignoring = project / "gates" / "conftest.py"
+    for number, files in ((1, ["b.npu.yaml"]), (2, ["a.npu.yaml", "b.npu.yaml"])):
+        ignoring.write_text(f"collect_ignore = {files}\n", encoding="utf-8")
+        result = run_with(["-n", "1"], "gates", f"--npu-json={number}.json")
+        assert f"{files[-1]} lies here" in result.stdout.str()
     merged = npu_compat("merge", "1.json", "2.json")
     assert "gates/a.npu.yaml lies here" not in merged.stdout
     assert "note: gates/b.npu.yaml lies here, but this run did not collect it" in merged.stdout
