@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,15 +16,6 @@ __all__ = ["Detail", "common_error", "nearest", "place", "telling"]
 
 Detail = dict[str, Any]
 """One error of a `ValidationError`."""
-
-_EXPECTED = {
-    "dict_type": "A mapping is expected here",
-    "model_type": "A mapping is expected here",
-    "list_type": "A list is expected here",
-    "string_type": "Text is expected here",
-    "string_pattern_mismatch": "A name has no white space, brackets or colons",
-}
-"""Kind of pydantic's error -> what the reader of a YAML file is told."""
 
 
 def telling(error: ValidationError) -> Detail:
@@ -69,8 +61,42 @@ def common_error(
         )
     if kind == "missing":
         return tree.error(where, f"The key {last!r} is missing.", f"Add `{last}:`.")
-    message = _EXPECTED.get(kind) or str(detail["msg"]).removeprefix("Value error, ")
-    return tree.error(where, f"{message}.", "", key=last == "[key]")
+    message, hint = _told(kind, detail)
+    return tree.error(where, f"{message}.", hint, key=last == "[key]")
+
+
+def _told(kind: str, detail: Detail) -> tuple[str, str]:
+    """What is wrong, without the full stop, and what to write."""
+    given, context = detail.get("input"), detail.get("ctx", {})
+    plain = str(given) if type(given) in (str, int, float) else ""
+    plain = plain if len(plain) <= 60 and plain.isprintable() else ""
+    if kind in ("dict_type", "model_type"):
+        colon = plain and re.match(r"\w+:\S", plain)
+        hint = "Put a space behind the colon." if colon else "Write `key: value`, one on a line."
+        return "A mapping is expected here", hint
+    if kind == "list_type":
+        return "A list is expected here", f"Write [{plain}]." if plain else "Write, say, [a, b]."
+    if kind == "string_type":
+        return "Text is expected here", f'Write "{plain}".' if plain else ""
+    if kind == "string_pattern_mismatch":
+        return "A name has no white space, brackets or colons", "Write, say, detector-int8."
+    if kind == "literal_error":
+        expected = str(context.get("expected", ""))
+        known = re.findall(r"'([^']*)'", expected)
+        none = "none of" if len(known) > 1 else "not"
+        return f"{repr(plain) if plain else 'This'} is {none} {expected}", nearest(plain, known)
+    if kind == "too_short":
+        what = "list" if context.get("field_type") == "List" else "mapping"
+        return f"The {what} is empty", "Give it an entry, or leave the key out if it is not needed."
+    if kind == "string_too_short":
+        return "The text is empty", "Write it, or leave the key out if it is not needed."
+    if kind in ("int_type", "int_parsing", "int_from_float"):
+        return "A whole number is expected here", "Write digits alone, e.g. 8."
+    if kind == "greater_than_equal":
+        return f"The number must be at least {context['ge']}", f"Write {context['ge']} or more."
+    if kind == "bool_parsing":
+        return "Yes or no is expected here", "Write true or false."
+    return str(detail["msg"]).removeprefix("Value error, "), ""
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -99,7 +99,8 @@ def _check(kind: str) -> None:
     hint = f"Did you mean {by_case[near[0]]!r}? " if near else ""
     raise ThresholdError(
         f"ONNX has no operator {name!r}.",
-        f"{hint}One of another operator set is written with its domain, e.g. com.microsoft.{name}.",
+        f"{hint}One of another operator set is written with its domain, e.g. com.microsoft."
+        f"{name if name.isidentifier() else 'Gelu'}.",
     )
 
 

@@ -23,6 +23,7 @@ from pytest_npu_compat.gate.relocating import relocated
 from pytest_npu_compat.gate.schema import (
     GateFile,
     LimitsEntry,
+    LongThreshold,
     ModelEntry,
     PlatformEntry,
     TargetEntry,
@@ -145,6 +146,12 @@ def _schema_error(tree: YamlTree, error: ValidationError) -> GateError:
     where = place(tree.value, detail["loc"])
     if where == ("version",) and detail["type"] != "missing":
         return tree.error(where, "This version reads gate files of version 1.", "`version: 1`")
+    if where == ("models",) and detail["type"] != "missing":
+        return tree.error(
+            where,
+            "This names no models." if not tree.value["models"] else "A list is expected here.",
+            "Write, say, `models: [models/detector.onnx]`, with a path, a glob or an entry for each.",
+        )
     if detail["type"] not in ("extra_forbidden", "missing") and (
         where[:-1] == ("thresholds",)
         or (where[:1] in (("models",), ("targets",)) and where[2:-1] == ("thresholds",))
@@ -173,7 +180,7 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         return list(TargetEntry.model_fields)
     if where[0] == "platform":
         return list(PlatformEntry.model_fields) if len(where) == 2 else list(ENDS)
-    return ["min", "max", "exactly", "max_drop", "max_rise", "severity"]
+    return list(LongThreshold.model_fields)
 
 
 class _Resolver:
@@ -389,9 +396,11 @@ class _Resolver:
             if (self.directory / match).is_file()
         )
         if not found:
-            raise self.tree.error(
-                where,
-                f"No file matches {pattern!r}.",
-                f"Globs are relative to {self.directory.name}/, the gate file's directory.",
-            )
+            hint = f"Globs are relative to {self.directory.name}/, the gate file's directory."
+            if "[" in pattern and pattern.isprintable():
+                named = pattern.replace("[", "[[]")
+                hint = (
+                    f'In a glob, [ starts a set of characters; for the sign itself write "{named}".'
+                )
+            raise self.tree.error(where, f"No file matches {pattern!r}.", hint)
         return found

@@ -19,6 +19,7 @@ from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
 from pytest_npu_compat.gate.errors import GateError, Position
+from pytest_npu_compat.gate.yaml_mistakes import explained
 from pytest_npu_compat.model.lfs import FETCH, is_pointer
 
 __all__ = ["CONTROL", "YamlTree", "parse"]
@@ -104,7 +105,7 @@ def parse(path: Path, data: bytes) -> YamlTree:
         tree = YamlTree(path, None, lines)
         value = None if node is None else _Builder(tree, loader).build(node, (), 0)
     except yaml.MarkedYAMLError as error:
-        raise _error(path, lines, *_explained(error)) from error
+        raise _error(path, lines, *_explained(error, lines)) from error
     except (ValueError, OverflowError) as error:
         # From the scanner: an escape or a version directive with a number that is too large.
         position = Position(loader.line + 1, loader.column + 1)
@@ -124,16 +125,9 @@ def _end(text: str) -> Position:
     return Position(len(lines), len(lines[-1]) + 1)
 
 
-def _explained(error: yaml.MarkedYAMLError) -> tuple[Position, str, str]:
-    mark = error.problem_mark or error.context_mark
-    position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
-    problem = error.problem or error.context or "not valid YAML"
-    if problem == TOO_MANY:
-        return position, TOO_MANY, ""
-    if problem.startswith("but ") and error.context:
-        problem = f"{error.context}, {problem}"
-    hint = "Indent with spaces." if "'\\t'" in problem else ""
-    return position, f"Not valid YAML: {problem}.", hint
+def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Position, str, str]:
+    position, message, hint = explained(error, lines)
+    return (position, TOO_MANY, "") if error.problem == TOO_MANY else (position, message, hint)
 
 
 class _Loader(yaml.SafeLoader):

@@ -401,11 +401,11 @@ def test_misspelt_names_have_a_suggestion(
             "path: m",
             id="no threshold in an entry",
         ),
-        pytest.param(f"{DEMAND}models: []\n", 3, "at least 1 item", "[]", id="models empty"),
+        pytest.param(f"{DEMAND}models: []\n", 3, "names no models", "[]", id="models empty"),
         pytest.param(f"{DEMAND}models: m\n", 3, "A list is expected", "m", id="models a word"),
         pytest.param(f"{DEMAND}models: {{a: b}}\n", 3, "A list is expected", "{a", id="mapping"),
         pytest.param(f"{DEMAND}models: [3]\n", 3, "Text is expected", "3", id="model a number"),
-        pytest.param(f"{DEMAND}models: ['']\n", 3, "at least 1 character", "''", id="path empty"),
+        pytest.param(f"{DEMAND}models: ['']\n", 3, "The text is empty", "''", id="path empty"),
         pytest.param(
             f"{DEMAND}models: [{{name: x}}]\n", 3, "'path' is missing", "{n", id="no path"
         ),
@@ -422,7 +422,7 @@ def test_misspelt_names_have_a_suggestion(
         pytest.param(
             f"{DEMAND}models: [{{path: m, targets: []}}]\n",
             3,
-            "at least 1 item",
+            "The list is empty",
             "[]",
             id="targets",
         ),
@@ -633,7 +633,7 @@ def test_target_under_another_name(tmp_path: Path) -> None:
             "sram_size: 9",
             "A profile has no sram_size beside it.",
         ),
-        ("x", "{profile: ''}", "''}", "String should have at least 1 character"),
+        ("x", "{profile: ''}", "''}", "The text is empty."),
     ],
 )
 def test_targets_that_are_none(

@@ -233,7 +233,9 @@ def test_any_tree_in_the_shape_of_a_gate_file(
 @given(
     metric=st.sampled_from(list(METRICS)),
     long=st.dictionaries(
-        st.sampled_from(["min", "max", "exactly", "max_drop", "max_rise", "severity", "allow"]),
+        st.sampled_from(
+            ["min", "max", "exactly", "max_drop", "max_rise", "severity", "allow", "deny"]
+        ),
         SCALARS | st.lists(SCALARS, max_size=2),
         max_size=4,
     ),

@@ -115,7 +115,7 @@ def test_profile(tmp_path: Path) -> None:
         ("acme-npu", "a b", (2, 7), "A name has letters", "acme-npu"),
         ("acme-npu", "a.b", (2, 7), "A name has letters", "acme-npu"),
         ("acme-npu", "ethos-n78", (2, 7), "ethos-n78 is a target of its own.", "another name"),
-        ("rules: ACME SDK 2.1", "rules: ' '", (3, 8), "String should have at least 1", ""),
+        ("rules: ACME SDK 2.1", "rules: ' '", (3, 8), "The text is empty.", "Write it"),
         ("defaults:", "default:", (4, 1), "Unknown key 'default'.", "'defaults'"),
         ("  batch: 1\n", "  bach: 1\n", (6, 3), "Unknown key 'bach'.", "'batch'"),
         ("batch: 1\n", "batch: 1 to 2\n", (6, 10), "Write a value", ""),
