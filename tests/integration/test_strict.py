@@ -128,7 +128,7 @@ def test_selection_that_leaves_nothing_to_judge(
     assert plain.ret in (OK, EMPTY)
     assert strict.ret == RED
     if "--ignore" in options[0]:
-        assert notes(plain) == [f"note: {STRAY}", f"note: {NOTHING}"]
+        assert notes(plain) == [f"note: {NOTHING}", f"note: {STRAY}"]
         assert notes(strict) == [f"ERROR: {STRAY}"]
     else:  # it was collected
         assert notes(plain) == [f"note: {NOTHING}"]
