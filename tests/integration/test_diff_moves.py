@@ -231,7 +231,7 @@ def test_gate_file_elsewhere_that_was_not_valid_in_the_base(
 
 
 def test_backend_of_tvm_under_another_name(base: str, put: Put, capsys: Text) -> None:
-    gate = GATE.replace("thr", "targets: {NAME: {backend: nnapi}}\nthr").replace(">= 1", ">= 0")
+    gate = GATE.replace("thr", "targets: {NAME: {backend: nnapi}}\nthr").replace(">= 1", ">= 0.1")
     git("switch", "-q", "main")
     path = Path("z/npu-compat.yaml")
     path.write_text(gate.replace("NAME", "phone"), encoding="utf-8")
@@ -314,7 +314,7 @@ def test_absolute_path_of_a_model_that_the_base_does_not_have(base: str, capsys:
 def test_absolute_path_of_a_profile(base: str, capsys: Text) -> None:
     git("switch", "-q", "main")
     gate = GATE.replace("thr", f"targets: {{ours: {{profile: {Path.cwd()}/acme.yaml}}}}\nthr")
-    Path("z/npu-compat.yaml").write_text(gate.replace(">= 1%", ">= 0%"), encoding="utf-8")
+    Path("z/npu-compat.yaml").write_text(gate.replace(">= 1%", ">= 0.1%"), encoding="utf-8")
     Path("acme.yaml").write_text(PROFILE, encoding="utf-8")
     commit()
     Path("acme.yaml").write_text(PROFILE.replace("[1, 3]", "1"), encoding="utf-8")
