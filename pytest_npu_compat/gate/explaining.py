@@ -94,7 +94,7 @@ def _told(kind: str, detail: Detail) -> tuple[str, str]:
         return "A whole number is expected here", "Write digits alone, e.g. 8."
     if kind == "greater_than_equal":
         return f"The number must be at least {context['ge']}", f"Write {context['ge']} or more."
-    if kind == "bool_parsing":
+    if kind in ("bool_type", "bool_parsing"):
         return "Yes or no is expected here", "Write true or false."
     return str(detail["msg"]).removeprefix("Value error, "), ""
 

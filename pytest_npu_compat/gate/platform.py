@@ -12,7 +12,7 @@ from pytest_npu_compat.analysis.costs import Assumption, Range
 from pytest_npu_compat.analysis.platform import Platform
 from pytest_npu_compat.gate.units import format_number
 
-__all__ = ["PlatformError", "format_assumption", "parse_platform"]
+__all__ = ["ENDS", "QUANTITY", "PlatformError", "format_assumption", "parse_platform"]
 
 UNITS: Mapping[str, Mapping[str, Fraction]] = {
     "Hz": {"GHz": Fraction(10**9), "MHz": Fraction(10**6)},
@@ -33,7 +33,10 @@ UNITS: Mapping[str, Mapping[str, Fraction]] = {
 """Base unit -> suffix in a gate file -> factor. The first is the one that values are shown in."""
 
 ENDS = ("low", "nominal", "high")
-_QUANTITY = re.compile(r"\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[A-Za-zµ%/]*)\s*")
+QUANTITY = r"\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*[A-Za-zµ%/]+\s*"
+"""How a value with its unit looks, for the JSON Schema; which unit a constant has is told here."""
+
+_QUANTITY = re.compile(r"\s*(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>[A-Za-zµ%/]*)\s*")
 _MAY_BE_ZERO = {"weight_saving", "stripe_overhead", "invocation"}
 
 

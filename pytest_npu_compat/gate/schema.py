@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -10,11 +12,25 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StrictBool,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
 
-from pytest_npu_compat.run.limits import DEFAULT_LIMITS, parse_memory, parse_timeout
+from pytest_npu_compat.gate.platform import QUANTITY
+from pytest_npu_compat.run.limits import (
+    BYTES,
+    DEFAULT_LIMITS,
+    NUMBER,
+    SECONDS,
+    parse_memory,
+    parse_timeout,
+)
 from pytest_npu_compat.run.request import AssumedQuantization
 
 __all__ = [
@@ -29,26 +45,28 @@ __all__ = [
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\[\]:\s]+$")]
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Dimension = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+
+
+def _integral(value: Any) -> Any:
+    """JSON, and so its schemas, cannot tell 1.0 from 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Dimension = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), BeforeValidator(_integral)]
 
 Quantity = Annotated[
-    str, WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9.]+\s*[A-Za-zµ%/]+\s*$"})
+    str, WithJsonSchema({"type": "string", "maxLength": 60, "pattern": f"^{QUANTITY}$"})
 ]
 """A number with its unit; `gate/platform.py` reads it."""
 
 
-Timeout = Annotated[
-    float,
-    BeforeValidator(parse_timeout),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^[0-9.]+ *(ms|s|min|h)$", "examples": ["120 s"]}
-    ),
-]
-Memory = Annotated[
-    int | None,
-    BeforeValidator(parse_memory),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9.]+ *[GM]i?B$", "examples": ["4 GB"]}),
-]
+def _quantity(units: Iterable[str], example: str) -> WithJsonSchema:
+    pattern = rf"^\s*{NUMBER}\s*({'|'.join(units)})\s*$"
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
+
+
+Timeout = Annotated[float, BeforeValidator(parse_timeout), _quantity(SECONDS, "120 s")]
+Memory = Annotated[int | None, BeforeValidator(parse_memory), _quantity(BYTES, "4 GB")]
 
 
 def _off(value: Any) -> Any:
@@ -63,10 +81,16 @@ def _whole(value: Any) -> Any:
     return value
 
 
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+"""Newer Pythons read further forms as dates, such as that of a week."""
+
+
 def _date(value: Any) -> date:
     try:
         if type(value) is date:
             return value
+        if not re.fullmatch(_DAY, value):
+            raise ValueError(value)
         return date.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError("A waiver ends on a day, written as 2027-01-31") from None
@@ -78,8 +102,39 @@ def _reason(value: Any) -> str:
     return value.strip()
 
 
+class _Written:
+    """Marks a key that has a value wherever it is written; None only says that it was left out."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_before_validator_function(self._refuse_none, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core)
+        choices = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
+        return {"anyOf": choices} if len(choices) > 1 else choices[0]
+
+    @staticmethod
+    def _refuse_none(value: Any) -> Any:
+        if value is None:
+            raise ValueError("The value is missing")
+        return value
+
+
+_WRITTEN = _Written()
+Limit = Annotated[str | int | float | None, _WRITTEN]
+LoneQuantity = Annotated[Quantity | None, _WRITTEN]
+
+
 class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_KINDS = {"type": "array", "items": {"type": "string", "minLength": 1}}
+"""What `gate/kinds.py` says more of in its errors."""
 
 
 class LongThreshold(_Closed):
@@ -96,17 +151,22 @@ class LongThreshold(_Closed):
         severity: ``error`` fails, ``warn`` reports, ``off`` removes an inherited check.
     """
 
-    min: str | int | float | None = None
-    max: str | int | float | None = None
-    exactly: str | int | float | None = None
-    max_drop: str | int | float | None = None
-    max_rise: str | int | float | None = None
-    allow: list[str] | None = None
-    deny: list[str] | None = None
-    severity: Annotated[Literal["error", "warn", "off"], BeforeValidator(_off)] = "error"
+    min: Limit = None
+    max: Limit = None
+    exactly: Limit = None
+    max_drop: Limit = None
+    max_rise: Limit = None
+    allow: Annotated[list[str] | None, _WRITTEN, WithJsonSchema(_KINDS)] = None
+    deny: Annotated[list[str] | None, _WRITTEN, WithJsonSchema({**_KINDS, "minItems": 1})] = None
+    severity: Annotated[
+        Literal["error", "warn", "off"],
+        BeforeValidator(_off),
+        WithJsonSchema({"enum": ["error", "warn", "off", False]}),
+    ] = "error"
 
 
-ThresholdText = str | int | float | LongThreshold
+ThresholdText = str | int | float | LongThreshold | Literal[False]
+"""False is how YAML reads a bare ``off``."""
 
 
 class TargetEntry(_Closed):
@@ -124,8 +184,8 @@ class TargetEntry(_Closed):
     """
 
     variant: str | None = None
-    inline_non_compute_intensive_partitions: bool = True
-    sram_size: Annotated[int, Field(strict=True, ge=0)] = 0
+    inline_non_compute_intensive_partitions: StrictBool = True
+    sram_size: Annotated[int, Field(strict=True, ge=0), BeforeValidator(_integral)] = 0
     thresholds: dict[str, ThresholdText] = Field(default_factory=dict)
     backend: str | None = None
     profile: PathText | None = None
@@ -143,6 +203,9 @@ class QuantityRange(_Closed):
     low: Quantity
     nominal: Quantity
     high: Quantity
+
+
+RangedQuantity = Annotated[Quantity | QuantityRange | None, _WRITTEN]
 
 
 class PlatformEntry(_Closed):
@@ -165,20 +228,20 @@ class PlatformEntry(_Closed):
         dram_energy: E.g. ``244 pJ/B``.
     """
 
-    clock: Quantity | None = None
-    dram_bandwidth: Quantity | None = None
-    stripe_overhead: Quantity | None = None
-    weight_saving: Quantity | None = None
-    invocation: Quantity | QuantityRange | None = None
-    cpu_cores: Quantity | None = None
-    cpu_clock: Quantity | None = None
-    cpu_int8_macs: Quantity | None = None
-    cpu_operations: Quantity | None = None
-    cpu_utilization: Quantity | QuantityRange | None = None
-    npu_mac_energy: Quantity | QuantityRange | None = None
-    cpu_mac_energy: Quantity | None = None
-    cpu_operation_energy: Quantity | None = None
-    dram_energy: Quantity | QuantityRange | None = None
+    clock: LoneQuantity = None
+    dram_bandwidth: LoneQuantity = None
+    stripe_overhead: LoneQuantity = None
+    weight_saving: LoneQuantity = None
+    invocation: RangedQuantity = None
+    cpu_cores: LoneQuantity = None
+    cpu_clock: LoneQuantity = None
+    cpu_int8_macs: LoneQuantity = None
+    cpu_operations: LoneQuantity = None
+    cpu_utilization: RangedQuantity = None
+    npu_mac_energy: RangedQuantity = None
+    cpu_mac_energy: LoneQuantity = None
+    cpu_operation_energy: LoneQuantity = None
+    dram_energy: RangedQuantity = None
 
 
 class WaiverEntry(_Closed):
@@ -191,8 +254,14 @@ class WaiverEntry(_Closed):
     """
 
     check: str
-    until: Annotated[date, BeforeValidator(_date)]
-    reason: Annotated[str, BeforeValidator(_reason)]
+    until: Annotated[
+        date,
+        BeforeValidator(_date),
+        WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY}$"}),
+    ]
+    reason: Annotated[
+        str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "pattern": r"\S"})
+    ]
 
 
 class ModelEntry(_Closed):

@@ -80,7 +80,7 @@ def _value(field: dict[str, Any]) -> str:
         kinds = dict.fromkeys(_value(f) for f in field["anyOf"] if f.get("type") != "null")
         return " or ".join(kinds)
     if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
+        return ", ".join(f"`{value}`" for value in field["enum"] if value is not False)
     if "const" in field:
         return f"`{field['const']}`"
     if "$ref" in field:

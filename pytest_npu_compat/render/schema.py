@@ -48,7 +48,14 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
     """Puts the texts of the reference where editors look for them."""
     schema["description"] = summary(model)
     for name, text in field_texts(model).items():
-        schema["properties"][name]["description"] = text.replace("``", "`")
+        field = schema["properties"][name]
+        field["description"] = text.replace("``", "`")
+        if field.get("default", "") is None and not _may_be_null(field):
+            del field["default"]  # it only says that the key may be left out
+
+
+def _may_be_null(field: dict[str, Any]) -> bool:
+    return any(choice.get("type") == "null" for choice in field.get("anyOf", ()))
 
 
 def report_schema() -> dict[str, Any]:

@@ -33,7 +33,10 @@ MIN_MEMORY = 512 * 10**6
 
 MAX_MEMORY = 10**15
 
-_QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]*)\s*", re.ASCII)
+NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
+"""How the number of a time or size looks, here and in the JSON Schema of gate files."""
+
+_QUANTITY = re.compile(rf"\s*({NUMBER})\s*([A-Za-z]*)\s*")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_npu_compat.analysis.metrics import METRICS
+from pytest_npu_compat.gate.baseline import baseline_text
 from pytest_npu_compat.gate.errors import GateError
 from pytest_npu_compat.gate.loading import Gate, load, load_gate
 from pytest_npu_compat.run.limits import Limits
@@ -793,3 +794,36 @@ def test_limits_that_are_none(tmp_path: Path, written: str, message: str, at: st
 def test_unknown_limit_says_which_there_are(tmp_path: Path) -> None:
     error = error_of(tmp_path, f"{DEMAND}models: [a.onnx]\nlimits: {{timout: 1 s}}\n")
     assert error.hint == "Did you mean 'timeout'?"
+
+
+DRIFTS = {
+    "file": "thresholds: {npu_ratio: {max_drop: 1pp}}\nmodels: [m.onnx]\n",
+    "model": "models:\n- {path: m.onnx, thresholds: {npu_ratio: {min: 9%, max_drop: 1pp}}}\n",
+    "target": (
+        "targets: {ethos-n78: {thresholds: {npu_ratio: {max_drop: 1pp}}}}\n"
+        "thresholds: {qdq_pairs: 0}\nmodels: [m.onnx]\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", DRIFTS.values(), ids=DRIFTS)
+def test_drift_needs_a_baseline(text: str, tmp_path: Path) -> None:
+    """Without one, nothing would ever be compared, and the check would always pass."""
+    error = error_of(tmp_path, f"version: 1\n{text}")
+    assert error.message == "There is no baseline to compare with."
+    assert "`baseline: npu-baseline.json`" in error.hint
+    assert "--npu-update-baseline" in error.hint
+    assert pointed(error).startswith("{m")
+
+
+@pytest.mark.parametrize("text", DRIFTS.values(), ids=DRIFTS)
+def test_drift_from_a_baseline_that_is_given_or_not_needed(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "npu-compat.yaml"
+    path.write_text(f"version: 1\n{text}", encoding="utf-8")
+    baseline = tmp_path / "other.json"
+    baseline.write_text(baseline_text({}), encoding="utf-8")
+    assert load_gate(path, baseline).models
+    assert load_gate(path, use="ignore").models
+    assert load_gate(path, baseline, use="write").models
+    path.write_text(f"version: 1\nbaseline: other.json\n{text}", encoding="utf-8")
+    assert load_gate(path).models
