@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,6 +38,7 @@ class Seen:
         gates: Gate files that were collected.
         stray: Names of those that were not.
         missed: Checks that were collected and not judged.
+        distrusted: Why results of earlier runs were not read; empty if they were.
         green: Whether pytest itself has seen no failure.
     """
 
@@ -48,6 +49,7 @@ class Seen:
     gates: Sequence[Path]
     stray: Sequence[str]
     missed: Sequence[Missed]
+    distrusted: str
     green: bool
 
 
@@ -58,7 +60,7 @@ def close(
     whole: bool,
     filtered: bool,
     named: bool,
-    project: Sequence[Path],
+    project: Callable[[], Iterable[Path]],
 ) -> tuple[GateRun, str]:
     """Makes the record of a run, and writes the outputs that were asked for.
 
@@ -68,7 +70,7 @@ def close(
         whole: See `Scope`, as for the other three.
         filtered: Whether checks were left out.
         named: Whether the run was given nothing but files by name.
-        project: All gate files of the project.
+        project: Finds all gate files of the project.
 
     Returns:
         The record, and annotations for GitHub.
@@ -91,12 +93,14 @@ def close(
     missed: dict[str, list[str]] = {}
     for some in seen.missed:
         missed.setdefault(relative(seen.root / some.file, seen.start), []).extend(some.names)
-    run = record.close(Scope(whole, filtered, named, tuple(project), missed))
+    run = record.close(Scope(whole, filtered, named, project, missed))
     return finish(run, options.files, os.environ if options.github else None)
 
 
 def _notes(seen: Seen, *, strict: bool) -> list[Note]:
     found = []
+    if seen.distrusted:
+        found.append(Note("cache-not-read", "note", seen.distrusted))
     for file, text in seen.broken.items():
         place = re.match(r"(.+?\.ya?ml):(\d+):\d+: ", text)
         shown, line = (place[1], int(place[2])) if place else (file.split("::")[0], 0)

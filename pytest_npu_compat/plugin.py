@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_npu_compat.cache_notice import DISTRUSTED, take_notice
 from pytest_npu_compat.gate.finding import is_gate
 from pytest_npu_compat.naming import CHECK_ID, CheckNames, recall, restore
 from pytest_npu_compat.recording import WORKER_SAYS, Recorder, attach, worker_says
@@ -210,21 +209,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput[WORKER_SAYS] = worker_says(session.config)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """An xdist worker alone knows whether it read results of earlier runs."""
-    take_notice(node)
-
-
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """One line for each model and target, then what no check says."""
     recorder = terminalreporter.config.pluginmanager.get_plugin(_RECORDER)
     if recorder is None:
         return
     rows, notes = recorder.rows(), list(recorder.lines())
-    distrusted = terminalreporter.config.stash.get(DISTRUSTED, None)
-    if distrusted:
-        notes.append(f"note: {distrusted}")
     if not rows and not notes:
         return
     terminalreporter.section("NPU compatibility")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_npu_compat.cache_notice import DISTRUSTED
 from pytest_npu_compat.gate.finding import is_gate
 from pytest_npu_compat.missed import missed
 from pytest_npu_compat.naming import CHECK_ID
@@ -48,9 +49,10 @@ _SENT: pytest.StashKey[set[str]] = pytest.StashKey()
 
 
 def worker_says(config: pytest.Config) -> dict[str, Any]:
-    """What only an xdist worker knows: whether it deselected checks, and what it collected."""
+    """What only an xdist worker knows: of checks that were deselected, of gate files, of its cache."""
     return {
         "deselected": config.stash.get(DESELECTED, False),
+        "distrusted": config.stash.get(DISTRUSTED, ""),
         "collected": collected_gates(config),
     }
 
@@ -112,6 +114,7 @@ class Recorder:
     _broken: dict[str, str] = field(default_factory=dict)
     _skipped: dict[str, str] = field(default_factory=dict)
     _collected: set[str] = field(default_factory=set)
+    _distrusted: str = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes what a check says of itself."""
@@ -137,6 +140,8 @@ class Recorder:
         if said:
             stash = node.config.stash
             stash[DESELECTED] = stash.get(DESELECTED, False) or said["deselected"]
+            if said["distrusted"]:
+                stash[DISTRUSTED] = said["distrusted"]
             for path in said["collected"]:
                 collected(node.config, path)
 
@@ -158,6 +163,7 @@ class Recorder:
             return
         config = session.config
         root = config.rootpath
+        self._distrusted = config.stash.get(DISTRUSTED, "")
         self._collected.update(item.nodeid for item in session.items if hasattr(item, "checks"))
         left = list(missed(self._collected, {*self._checks, *self._broken}, self._skipped))
         gates = collected_gates(config)
@@ -174,10 +180,16 @@ class Recorder:
         if self._checks or self._broken or left or stray or found or demanded:
             from pytest_npu_compat.closing import Seen, close
 
-            green = session.exitstatus in _GREEN
-            start = config.invocation_params.dir
             seen = Seen(
-                root, start, self._checks, self._broken, [*map(Path, gates)], stray, left, green
+                root=root,
+                start=config.invocation_params.dir,
+                checks=self._checks,
+                broken=self._broken,
+                gates=[*map(Path, gates)],
+                stray=stray,
+                missed=left,
+                distrusted=self._distrusted,
+                green=session.exitstatus in _GREEN,
             )
             self.run, self.annotations = close(
                 seen,
@@ -185,7 +197,7 @@ class Recorder:
                 whole=took_everything(session) and not (stray or left or self._broken),
                 filtered=is_filtered(session) or bool(self._broken),
                 named=narrow,
-                project=list(project_gates(config)) if found else [],
+                project=lambda: project_gates(config),
             )
         notes = self.run.notes if self.run is not None else ()
         errors = any(note.level == "error" for note in notes)
@@ -220,6 +232,8 @@ class Recorder:
         if any(recalled.values()):
             share = f"{sum(recalled.values())} of {counted(len(recalled), 'analysis', 'analyses')}"
             yield f"{share} from cache (--npu-no-cache makes them again)"
+        if self.run is None and self._distrusted:  # a fixture analyzed models, no gate did
+            yield f"note: {clean(self._distrusted, 1000)}"
         for note in self.run.notes if self.run else ():
             level = "ERROR" if note.level == "error" else "note"
             first = note.message.split("\n")[0]  # pytest shows the whole of an error

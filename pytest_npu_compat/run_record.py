@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,14 +27,15 @@ class Scope:
         whole: Every gate file of the project: only then are entries of a baseline dropped.
         filtered: Checks were left out, so that nothing is said of what only all of them tell.
         named: Nothing but files by name, which need not be gate files.
-        project: All gate files of the project, which can share a baseline with those that were judged.
+        project: Finds all gate files of the project, which can share a baseline with those that were
+            judged; not asked if there is no baseline.
         missed: Checks that are reported as not judged, by gate file: ``detector[ethos-n78]::npu_ratio``.
     """
 
     whole: bool = False
     filtered: bool = False
     named: bool = False
-    project: tuple[Path, ...] = ()
+    project: Callable[[], Iterable[Path]] = tuple
     missed: Mapping[str, Collection[str]] = field(default_factory=dict, hash=False)
 
 
@@ -117,7 +118,7 @@ class Record:
         judged = _by_baseline(gates)
         if not judged:
             return
-        others, unread = self._others(gates, scope.project)
+        others, unread = self._others(gates, scope.project())
         everywhere = _by_baseline({**gates, **others})
         for file, sharing in judged.items():
             all_ids = _ids(everywhere[file])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_npu_compat.analysis.dataflow import STRUCTURAL
 from pytest_npu_compat.model.program import Call, Program
 from pytest_npu_compat.target.base import Hazard, Judgement, Pattern, Target
 from pytest_npu_compat.target.constraint import Violation
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 __all__ = ["Composite", "Matches", "Rejection", "composite_calls", "match"]
-
-_STRUCTURAL = {"tuple", "tuple_get_item"}
 
 _CALLS = "calls"
 """Attribute of a composite function: indices of its calls. It also keeps TVM from taking two structurally
@@ -82,7 +81,7 @@ def match(program: Program, target: Target) -> Matches:
     patterns = target.patterns()
     present = {call.op for call in program.calls}
     if program.module is None:
-        for op in present - _STRUCTURAL:
+        for op in present - STRUCTURAL:
             relax_module.register(op)
     journal = _Journal(program, target)
     fusion = [journal.watch(pattern) for pattern in patterns if pattern.ops <= present]
@@ -137,7 +136,8 @@ class _Journal:
             return False
         calls = [self.program.calls[i] for i in indices]
         if pattern.check is not None and not pattern.check(context):
-            return self._record(calls, Judgement((self.target.refused(self.program, calls),)))
+            assert pattern.refusal is not None
+            return self._record(calls, Judgement((pattern.refusal(self.program, calls),)))
         return self._record(calls, pattern.judge(self.program, calls))
 
     def _record(self, calls: Sequence[Call], judgement: Judgement) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_npu_compat.analysis.dataflow import STRUCTURAL
 from pytest_npu_compat.analysis.matching import (
     Composite,
     Matches,
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     import tvm
 
 __all__ = ["Placement", "place"]
-
-_STRUCTURAL = {"tuple", "tuple_get_item"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Placement:
         return tuple(
             call
             for call in self.program.calls
-            if call.op not in _STRUCTURAL and call.index not in on_npu
+            if call.op not in STRUCTURAL and call.index not in on_npu
         )
 
 
@@ -144,7 +143,7 @@ def _unmatched(
     return {
         call.index: target.unmatched(program, call)
         for call in program.calls
-        if call.index not in matched and call.op not in _STRUCTURAL
+        if call.index not in matched and call.op not in STRUCTURAL
     }
 
 

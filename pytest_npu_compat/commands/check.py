@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{len(analyses.recalled)} of {made} from cache (--no-cache makes them again)")
     scope = Scope(
         whole=not arguments.gates and len(read) == len(files),
-        project=tuple(finding.find_gates(Path())),
+        project=lambda: finding.find_gates(Path()),
     )
     return conclude(record.close(scope), options)
 

@@ -108,7 +108,7 @@ def _with_gates(run: GateRun, places: Sequence[Path], options: RunOptions) -> Ga
         *(n for shown, file in files.items() for n in _unjudged(shown, file, judged)),
     ]:
         record.add_note(note)
-    return record.close(Scope(whole=True, project=tuple(files.values())))
+    return record.close(Scope(whole=True, project=files.values))
 
 
 def _unjudged(shown: str, file: Path, judged: set[str]) -> Iterator[Note]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_npu_compat.model.graph import Graph, Node, TensorType
 from pytest_npu_compat.model.lowering import Lowering, quantization_of
-from pytest_npu_compat.model.program import Form, Program, Ref
+from pytest_npu_compat.model.program import CONVERSIONS, Form, Program, Ref
 from pytest_npu_compat.model.units import Unit
 
 __all__ = ["ACTIVATION", "OPERAND_POSITIONS", "WEIGHTS", "call_name", "lower"]
@@ -26,13 +26,11 @@ OPERAND_POSITIONS = "operand_positions"
 WEIGHTS = "weights_quantization"
 """Attribute of a call: quantization of its constant second operand."""
 
-_CONVERSIONS = {"QuantizeLinear": "qnn.quantize", "DequantizeLinear": "qnn.dequantize"}
-
 
 def call_name(kind: str) -> str:
     """Name of the calls of an operator type; see `Program`."""
-    if kind in _CONVERSIONS:
-        return _CONVERSIONS[kind]
+    if kind in CONVERSIONS:
+        return CONVERSIONS[kind]
     return kind if "." in kind else f"onnx.{kind}"
 
 

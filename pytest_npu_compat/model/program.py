@@ -12,11 +12,20 @@ from typing import Any, Literal, TypeAlias
 
 from pytest_npu_compat.model.graph import TensorType
 
-__all__ = ["Call", "Form", "Leaf", "Operator", "Program", "Ref"]
+__all__ = ["CONVERSIONS", "IMPORTER_SAYS", "Call", "Form", "Leaf", "Operator", "Program", "Ref"]
 
 Ref: TypeAlias = int | str
 """What a call reads: the index of another call, or the name of a leaf."""
 
+
+CONVERSIONS: Mapping[str, str] = {
+    "QuantizeLinear": "qnn.quantize",
+    "DequantizeLinear": "qnn.dequantize",
+}
+"""ONNX's conversions and what their calls are named, in every form."""
+
+IMPORTER_SAYS = "importer_says"
+"""Attribute of a call in Relax form: why TVM's importer does not take its node."""
 
 Form: TypeAlias = Literal["integer", "float", "unknown", "native"]
 

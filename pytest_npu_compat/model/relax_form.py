@@ -12,18 +12,20 @@ from tvm import relax
 from pytest_npu_compat.model import macs
 from pytest_npu_compat.model.graph import Graph
 from pytest_npu_compat.model.onnx_operators import default_attributes
-from pytest_npu_compat.model.program import Call, Leaf, Operator, Program, Ref
+from pytest_npu_compat.model.program import (
+    CONVERSIONS,
+    IMPORTER_SAYS,
+    Call,
+    Leaf,
+    Operator,
+    Program,
+    Ref,
+)
 from pytest_npu_compat.model.relax_import import Imported, Origin, bindings, import_graph
 from pytest_npu_compat.model.relax_module import call_name, identifier, relax_type, tensor_types
 from pytest_npu_compat.model.units import Units, group
 
-__all__ = ["IMPORTER_SAYS", "lower"]
-
-IMPORTER_SAYS = "importer_says"
-"""Attribute of an opaque call: why TVM's importer does not take the node."""
-
-_CONVERSIONS = {"QuantizeLinear": "qnn.quantize", "DequantizeLinear": "qnn.dequantize"}
-"""Operator type -> what its call is named in every form of a program."""
+__all__ = ["lower"]
 
 
 def lower(graph: Graph) -> Program:
@@ -136,7 +138,7 @@ class _Extraction:
         self.calls.append(
             Call(
                 index,
-                _CONVERSIONS.get(origin.node.kind, op),
+                CONVERSIONS.get(origin.node.kind, op),
                 refs,
                 tuple(tensor_types(variable.ty)),
                 self._attributes(origin),
@@ -147,7 +149,7 @@ class _Extraction:
 
     def _attributes(self, origin: Origin) -> Mapping[str, Any]:
         node = origin.node
-        if node.kind in _CONVERSIONS:
+        if node.kind in CONVERSIONS:
             found: dict[str, Any] = {"quantization_node": node.name}
         else:
             defaults = {} if node.domain else default_attributes(node.kind, self.graph.opset)

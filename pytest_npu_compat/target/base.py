@@ -72,7 +72,8 @@ class Pattern:
             to the CPU.
         operator: Reads the operator that a match stands for, for targets that tell its cost.
         parts: Parts of the TVM pattern by name, which `check` looks at.
-        check: A condition of TVM's own, besides those that `judge` knows; None if there is none.
+        check: A condition of TVM's own, asked before `judge`; None if there is none.
+        refusal: What is said of a match that `check` refuses.
     """
 
     composite: str
@@ -83,6 +84,7 @@ class Pattern:
     operator: Callable[[Program, Sequence[Call]], object] | None = None
     parts: Mapping[str, DFPattern] = field(default_factory=dict, hash=False)
     check: Callable[[PatternCheckContext], bool] | None = None
+    refusal: Callable[[Program, Sequence[Call]], Violation] | None = None
 
 
 class Target(Protocol):
@@ -122,9 +124,6 @@ class Target(Protocol):
         Raises:
             TargetError: The target needs something that is not installed.
         """
-
-    def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
-        """What is said of a match that a pattern's own `check` refuses."""
 
     def unmatched(self, program: Program, call: Call) -> Violation:
         """Why no pattern takes a call."""

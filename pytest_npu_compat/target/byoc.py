@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_npu_compat.model.program import Call, Program
+from pytest_npu_compat.model.program import IMPORTER_SAYS, Call, Program
 from pytest_npu_compat.target.base import (
     Form,
     Hazard,
@@ -102,9 +102,21 @@ class ByocTarget:
         table = get_patterns_with_prefix(f"{self.name}.")
         if not table:
             raise TargetError(f"This TVM has no patterns for {self.name}.")
-        return [_pattern(entry) for entry in table]
+        return [self._pattern(entry) for entry in table]
 
-    def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
+    def _pattern(self, entry: FusionPattern) -> Pattern:
+        pattern: DFPattern = entry.pattern
+        return Pattern(
+            composite=str(entry.name),
+            ops=frozenset(),
+            build=lambda: pattern,
+            judge=_takes,
+            parts={str(name): part for name, part in entry.annotation_patterns.items()},
+            check=entry.check,
+            refusal=self._refused,
+        )
+
+    def _refused(self, program: Program, calls: Sequence[Call]) -> Violation:
         """A backend's check says no, and not why."""
         call = calls[-1]
         shown = [f"{name} {value}" for name, value in call.attrs.items() if _is_plain(value)]
@@ -120,7 +132,7 @@ class ByocTarget:
     def unmatched(self, program: Program, call: Call) -> Violation:
         """Why no pattern takes a call."""
         kind = _kind(program, call)
-        if says := call.attrs.get("importer_says"):
+        if says := call.attrs.get(IMPORTER_SAYS):
             return Violation(
                 rule="not-imported",
                 level=Level.UNSUPPORTED,
@@ -147,18 +159,6 @@ class ByocTarget:
             allowed="",
             remedy="Replace it by an operator that the table has, or accept it on the CPU.",
         )
-
-
-def _pattern(entry: FusionPattern) -> Pattern:
-    pattern: DFPattern = entry.pattern
-    return Pattern(
-        composite=str(entry.name),
-        ops=frozenset(),
-        build=lambda: pattern,
-        judge=_takes,
-        parts={str(name): part for name, part in entry.annotation_patterns.items()},
-        check=entry.check,
-    )
 
 
 def _takes(_program: Program, _calls: Sequence[Call]) -> Judgement:

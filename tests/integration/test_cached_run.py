@@ -189,8 +189,10 @@ def test_verdicts_that_are_checked_in_count_nothing(
     git(project, "init", "-q")
     if checked_in:
         git(project, "add", "-f", ".pytest_cache")
-    second = run(cache=True)
+    second = run("--npu-json=run.json", cache=True)
+    notes = json.loads((project / "run.json").read_text(encoding="utf-8"))["notes"]
     if checked_in:
+        assert [note["kind"] for note in notes] == ["cache-not-read"]
         second.assert_outcomes(passed=1, failed=1)
         second.stdout.fnmatch_lines([f"note: .pytest_cache/d/npu-compat {NOT_READ}*"])
         second.stdout.no_fnmatch_line("*from cache*")

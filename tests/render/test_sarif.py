@@ -108,7 +108,7 @@ def test_fingerprint_survives_line_moves_and_tells_models_apart() -> None:
     [
         ("a/gate.yaml", "a/gate.yaml"),
         ("./a/../b/gate file.yaml", "b/gate%20file.yaml"),
-        ("/root/secret/gate.yaml", "gate.yaml"),
+        ("/srv/secret/gate.yaml", "gate.yaml"),
         ("../../other/gate.yaml", "gate.yaml"),
         ("C:\\users\\me\\gate.yaml", "gate.yaml"),
         ("..", "unknown"),

@@ -64,10 +64,6 @@ class EthosN78:
         """Patterns in the order in which they are tried."""
         return pattern_table(self.capabilities)
 
-    def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
-        """Its patterns have no check of TVM's own, so what no pattern takes is all there is to say."""
-        return self.unmatched(program, calls[-1])
-
     def unmatched(self, program: Program, call: Call) -> Violation:
         """Why no pattern takes a call."""
         kind = "" if call.operator is None else program.operators[call.operator].kind

@@ -86,10 +86,6 @@ class ProfileTarget:
     ) -> Judgement:
         return Judgement(judge(self.profile, rules, Subject(program, calls[-1])))
 
-    def refused(self, program: Program, calls: Sequence[Call]) -> Violation:
-        """Its patterns have no check of TVM's own, so what no pattern takes is all there is to say."""
-        return self.unmatched(program, calls[-1])
-
     def unmatched(self, program: Program, call: Call) -> Violation:  # noqa: ARG002 - the protocol's
         """The operator type is not in the profile."""
         names = {"qnn.quantize": "QuantizeLinear", "qnn.dequantize": "DequantizeLinear"}
