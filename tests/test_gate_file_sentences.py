@@ -105,7 +105,8 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     ),
     "Both are judged on full, unfiltered runs only.": (
         "integration/test_waivers.py::test_filtered_run_says_nothing_of_waivers",
-        "gate/test_integrity.py::test_waiver_of_a_check_that_did_not_pass_is_not_unused",
+        "integration/test_waivers.py::test_waiver_whose_check_alone_was_judged_is_not_judged",
+        "gate/test_integrity.py::test_waivers_are_judged_on_full_runs_only",
     ),
     "With a baseline: `max_drop` compares with it;": (
         "gate/test_evaluation.py::test_verdict_and_wording",

@@ -358,15 +358,20 @@ def test_two_gates_must_not_share_an_entry(gate: Gate, run_with: Run, project: P
     assert said in result.outlines
 
 
-@pytest.mark.parametrize("end", ["KeyboardInterrupt", "pytest.exit.Exception('stop')"])
-def test_run_that_is_interrupted_drops_no_entry(
-    end: str, gate: Gate, run_with: Run, project: Path
-) -> None:
+def shared_by_two(gate: Gate, run_with: Run, project: Path) -> list[str]:
+    """Entries of a baseline that the gate files of two directories share."""
     shared = small("{}").replace("models/", "../models/").replace("npu-base", "../npu-base")
     gate(shared.replace("{}", "on_npu"), "a/npu-compat.yaml")
     gate(shared.replace("{}", "leaky"), "z/npu-compat.yaml")
     run_with([], UPDATE)
-    before = entries(project / BASELINE)
+    return entries(project / BASELINE)
+
+
+@pytest.mark.parametrize("end", ["KeyboardInterrupt", "pytest.exit.Exception('stop')"])
+def test_run_that_is_interrupted_drops_no_entry(
+    end: str, gate: Gate, run_with: Run, project: Path
+) -> None:
+    before = shared_by_two(gate, run_with, project)
     assert len(before) == 2
     (project / "m").mkdir()
     test = project / "m" / "test_m.py"
@@ -381,11 +386,7 @@ def test_run_that_is_interrupted_drops_no_entry(
 def test_gate_that_is_not_collected_keeps_its_entries(
     ini: str, gate: Gate, run_with: Run, project: Path, pytester: pytest.Pytester
 ) -> None:
-    shared = small("{}").replace("models/", "../models/").replace("npu-base", "../npu-base")
-    gate(shared.replace("{}", "on_npu"), "a/npu-compat.yaml")
-    gate(shared.replace("{}", "leaky"), "z/npu-compat.yaml")
-    run_with([], UPDATE)
-    before = entries(project / BASELINE)
+    before = shared_by_two(gate, run_with, project)
     pytester.makeini(f"[pytest]\n{ini}\n")
     result = run_with([], UPDATE)
     assert entries(project / BASELINE) == before

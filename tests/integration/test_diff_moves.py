@@ -61,17 +61,8 @@ def put(small: Path) -> Put:
 
 
 @pytest.fixture
-def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: Put) -> str:
+def base(tmp_path: Path, git_home: None, monkeypatch: pytest.MonkeyPatch, put: Put) -> str:
     """``main`` with the gates ``a`` and ``z``, a branch ``work``; hash of the fork."""
-    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "a")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.com")
     (tmp_path / "repo").mkdir()
     monkeypatch.chdir(tmp_path / "repo")
     git("init", "-q", "-b", "main")

@@ -78,6 +78,22 @@ def test_filtered_run_says_nothing_of_waivers(gate: Gate, run: Run) -> None:
         assert "nothing to excuse" not in filtered.stdout.str()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [["-k", "npu_ratio"], ["npu-compat.yaml::on_npu[ethos-n78]::npu_ratio"]],
+    ids=" ".join,
+)
+def test_waiver_whose_check_alone_was_judged_is_not_judged(
+    options: list[str], gate: Gate, run: Run
+) -> None:
+    """Nothing of what it excuses is left out, and the run is one of a part all the same."""
+    gate(waived("on_npu", "2999-01-31"))
+    result = run("--npu-strict-waivers", *options)
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.OK
+    assert [line for line in result.outlines if line.startswith(("note: ", "ERROR: "))] == []
+
+
 def test_single_check_with_a_used_waiver(gate: Gate, run: Run) -> None:
     gate(waived("half_on_npu", "2999-01-31"))
     result = run("npu-compat.yaml::half_on_npu[ethos-n78]::npu_ratio")
