@@ -29,7 +29,7 @@ models: [models/half_on_npu.onnx]
 
 UNKNOWN = """\
 version: 1
-thresholds: {estimated_latency: "<= 1 s", estimated_energy_ratio: ">= 0x"}
+thresholds: {estimated_latency: "<= 1 s", estimated_energy_ratio: ">= 0.1x"}
 models: [models/mystery.onnx]
 """
 
