@@ -99,7 +99,7 @@ def backend_texts() -> Iterator[str]:
         ("Foo", {"importer_says": "No."}),
     ):
         call = Call(0, op, (), (), attributes)
-        for violation in (target.unmatched(program, call), target.refused(program, [call])):
+        for violation in (target.unmatched(program, call), target._refused(program, [call])):
             yield from (violation.message, violation.remedy)
 
 
